@@ -76,7 +76,7 @@ export class Cluster {
       connect,
       timeout: settings.timeout,
       links: settings.links,
-      contextBytes: (context) => this.#contexts.command(context),
+      contextBytes: (context, trace) => this.#contexts.command(context, trace),
       renamed: (peer, hello) => this.#events.peerRenamed(peer, hello),
       ready: (peer, isNew) => this.#events.peerReady(peer, isNew),
       closed: (peer, link, how) => this.#events.linkClosed(peer, link, how),

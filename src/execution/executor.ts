@@ -134,7 +134,7 @@ export class Executor {
   /** The receiver of the reply to a client's request that was sent to another node in this context. */
   receiverFor(client: Client, context: number, complete: (reply: Buffer) => void): ForwardedRequest {
     return (this.#dispatcher as Dispatcher).forwardedRequest(
-      { client, ...(this.#host.cluster as Cluster).requestContextOf(context) },
+      { client, trace: client.trace, ...(this.#host.cluster as Cluster).requestContextOf(context) },
       complete,
     )
   }

@@ -10,7 +10,7 @@ import type { Group } from '../group/group.ts'
 import { OriginError } from '../group/policy.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
-import { activeContext, begin, isTracing, SpanKind, type Traced } from '../telemetry/tracing.ts'
+import { activeContext } from '../telemetry/tracing.ts'
 import { type EventLoopBatch, IDLE, type Served, type ServeResult } from './event-loop-batch.ts'
 
 /** The owner of a key did not answer, and no other node could; the message says why. */
@@ -130,8 +130,6 @@ class Request extends ClientState implements Client, Served {
   /** Called once, after the outcome. */
   readonly #ended: (request: Request) => void
   #isForwarded = false
-  /** The span of the way to another node and back. */
-  #hop: Traced | undefined
   /** Whether it has run or was abandoned: it must not run again. */
   #isServed = false
   #hasEnded = false
@@ -192,14 +190,12 @@ class Request extends ClientState implements Client, Served {
 
   deferForwardedReply(_link: Link, context: number): Receiver {
     this.#isForwarded = true
-    if (isTracing()) this.#hop = begin('erinys.hop', SpanKind.CLIENT, {}, this.trace)
     return this.#services.executor.receiverFor(this, context, (reply) => this.complete(reply))
   }
 
   complete(reply: Buffer, rest: readonly Buffer[] = []): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    this.#hop?.end()
     this.#outcome.replied(reply, rest, this.#isForwarded)
     this.#ended(this)
   }

@@ -1,29 +1,34 @@
 // Traces by OpenTelemetry: spans of requests that wait, for an SDK that the process has registered.
 
 /*
- *   HTTP request → command that misses → load (flight) → batch → call of the origin
- *                → hop to another node
+ *   HTTP request → command → load (flight) → batch → call of the origin
+ *                          → hop → command at the other node → load → …
  *
- * Without an SDK nothing is created: `begin` looks at one variable. What is answered from memory over RESP is never
- * traced. The context of a request is that of OpenTelemetry's API where it begins; from there on it is handed over
- * explicitly, because requests of many clients run in one batch of the event loop.
+ * Without an SDK nothing is created: `begin` looks at one variable. A command has a span only if it waits for a load or
+ * for another node: what is answered from memory over RESP is never traced. The context of a request is that of
+ * OpenTelemetry's API where it begins; from there on it is handed over explicitly, because requests of many clients run
+ * in one batch of the event loop.
  */
 
 import {
   type Attributes,
   type Context,
   context,
+  createTraceState,
+  isSpanContextValid,
   type Link,
   ProxyTracerProvider,
   propagation,
   ROOT_CONTEXT,
+  type SpanContext,
   type SpanKind,
   SpanStatusCode,
+  TraceFlags,
   type Tracer,
   trace,
 } from '@opentelemetry/api'
 
-export { type Context, SpanKind } from '@opentelemetry/api'
+export { type Context, ROOT_CONTEXT as NO_PARENT, SpanKind } from '@opentelemetry/api'
 
 /** The provider of a process without an SDK. */
 const NOTHING = new ProxyTracerProvider().getDelegate()
@@ -45,7 +50,11 @@ export function isTracing(): boolean {
 export interface Traced {
   /** Its descendants begin in this context. */
   readonly context: Context
-  /** @param error why it failed; `undefined`: it did not */
+  /**
+   * Only the first call counts.
+   *
+   * @param error why it failed; `undefined`: it did not
+   */
   end(error?: string, attributes?: Attributes): void
 }
 
@@ -68,9 +77,12 @@ export function begin(
     return spanContext === undefined ? [] : [{ context: spanContext }]
   })
   const span = tracer.startSpan(name, { kind, attributes, links }, parent)
+  let hasEnded = false
   return {
     context: trace.setSpan(parent, span),
     end(error, late) {
+      if (hasEnded) return
+      hasEnded = true
       if (late !== undefined) span.setAttributes(late)
       if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, message: error })
       span.end()
@@ -81,6 +93,12 @@ export function begin(
 /** The context that is active; `undefined`: nothing is traced. */
 export function activeContext(): Context | undefined {
   return tracer === undefined ? undefined : context.active()
+}
+
+/** Links the active span to another one that it waits for. */
+export function linkActive(cause: Context): void {
+  const spanContext = trace.getSpanContext(cause)
+  if (spanContext !== undefined) trace.getActiveSpan()?.addLink({ context: spanContext })
 }
 
 /** Runs a function in a context, if there is one. */
@@ -116,4 +134,50 @@ export function extracted(headers: Readonly<Record<string, unknown>>): Context {
 /** Adds the headers that carry the active context. */
 export function inject(headers: Record<string, string>): void {
   if (tracer !== undefined) propagation.inject(context.active(), headers)
+}
+
+/** A context as text: the values of the headers `traceparent` and `tracestate` (W3C Trace Context); '': there is none. */
+export interface TraceHeaders {
+  readonly traceparent: string
+  readonly tracestate: string
+}
+
+/** What carries a context to another node of the cluster, whatever propagators the process uses. */
+export function headersOf(active: Context): TraceHeaders | undefined {
+  const span = trace.getSpanContext(active)
+  if (span === undefined || !isSpanContextValid(span)) return undefined
+  const flags = (span.traceFlags & 0xff).toString(16).padStart(2, '0')
+  return {
+    traceparent: `00-${span.traceId}-${span.spanId}-${flags}`,
+    tracestate: span.traceState?.serialize() ?? '',
+  }
+}
+
+/** The same of the active context, if its span is sampled: nobody could find the others. */
+export function sampledHeaders(): TraceHeaders | undefined {
+  if (tracer === undefined) return undefined
+  const active = context.active()
+  const flags = trace.getSpanContext(active)?.traceFlags ?? TraceFlags.NONE
+  return (flags & TraceFlags.SAMPLED) === 0 ? undefined : headersOf(active)
+}
+
+/** Later versions of the format have more parts behind the flags. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/
+
+/**
+ * The reverse of `headersOf`. `undefined`: nothing is traced, or the first header is not valid. A member of the second
+ * one that is not valid is left out.
+ */
+export function contextOf({ traceparent, tracestate }: TraceHeaders): Context | undefined {
+  if (tracer === undefined) return undefined
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(traceparent) ?? []
+  if (traceId === undefined) return undefined
+  const span: SpanContext = {
+    traceId,
+    spanId,
+    traceFlags: Number.parseInt(flags, 16),
+    isRemote: true,
+    ...(tracestate === '' ? {} : { traceState: createTraceState(tracestate) }),
+  }
+  return isSpanContextValid(span) ? trace.setSpanContext(ROOT_CONTEXT, span) : undefined
 }

@@ -36,7 +36,9 @@ test.each([
     lazy: true,
     statementTimeout: '2s',
     connectTimeout: 100,
+    traceComments: 'yes',
   }),
+  sql({ url: 'sqlite:users.db', query: 'q', traceComments: false }),
   sql({ url: 'sqlite:users.db', query: 'q', ssl: { verify: false, ca: '-----BEGIN CERTIFICATE-----' } }),
   http({ url: 'https://h/{key}' }),
   http({
@@ -110,6 +112,11 @@ test.each<[origin: unknown, ...problems: string[]]>([
     "statementTimeout: got 0, wants a duration such as '5m'",
   ],
   [{ kind: 'sql', url: pg, query, lazy: 1 }, 'lazy: got 1, wants yes or no'],
+  [{ kind: 'sql', url: pg, query, traceComments: 1 }, 'traceComments: got 1, wants yes or no'],
+  [
+    { kind: 'sql', url: 'sqlite:users.db', query, traceComments: true },
+    'traceComments: is for PostgreSQL and MySQL, SQLite runs in this process',
+  ],
   [{ kind: 'http', url: 'https://h/' }, 'url: the URL has no placeholder for the key: write {key}'],
   [{ kind: 'http', url: 'https://h/{id}' }, 'url: {id} is not a capture of keys, known are key'],
   [{ kind: 'http', url: 'https://h/{key}', headers: { a: 1 } }, 'headers.a: got a number, wants text'],

@@ -15,7 +15,9 @@ import {
   type SpanContext,
   type SpanOptions,
   type TextMapPropagator,
+  TraceFlags,
   type Tracer,
+  type TraceState,
   trace,
 } from '@opentelemetry/api'
 
@@ -23,9 +25,11 @@ export interface RecordedSpan {
   readonly name: string
   readonly kind: number | undefined
   readonly attributes: Attributes
-  readonly links: readonly Link[]
+  readonly links: Link[]
   readonly id: string
   readonly traceId: string
+  readonly traceFlags: number
+  readonly traceState: TraceState | undefined
   /** The id of its parent. */
   readonly parent: string | undefined
   error: string | undefined
@@ -75,8 +79,19 @@ const propagator: TextMapPropagator = {
   fields: () => ['traceparent'],
 }
 
-/** Registers the SDK. Returns the spans that have begun, and what removes it. */
-export function registerTracer(): { readonly spans: RecordedSpan[]; remove(): void } {
+export interface RegisteredTracer {
+  /** The spans that have begun. */
+  readonly spans: RecordedSpan[]
+  /** Whether traces that begin from now on are sampled. */
+  isSampling: boolean
+  /** The names of a span and its ancestors, itself first. */
+  pathOf(span: RecordedSpan | undefined): string[]
+  named(name: string): RecordedSpan[]
+  remove(): void
+}
+
+/** Registers the SDK. */
+export function registerTracer(): RegisteredTracer {
   const spans: RecordedSpan[] = []
   const tracer: Tracer = {
     startSpan: (name: string, options: SpanOptions = {}, active: Context = context.active()) => {
@@ -85,9 +100,11 @@ export function registerTracer(): { readonly spans: RecordedSpan[]; remove(): vo
         name,
         kind: options.kind,
         attributes: { ...options.attributes },
-        links: options.links ?? [],
+        links: [...(options.links ?? [])],
         id: randomBytes(8).toString('hex'),
         traceId: parent?.traceId ?? randomBytes(16).toString('hex'),
+        traceFlags: parent?.traceFlags ?? (registered.isSampling ? TraceFlags.SAMPLED : TraceFlags.NONE),
+        traceState: parent?.traceState,
         parent: parent?.spanId,
         error: undefined,
         hasEnded: false,
@@ -102,19 +119,31 @@ export function registerTracer(): { readonly spans: RecordedSpan[]; remove(): vo
   trace.setGlobalTracerProvider({ getTracer: () => tracer })
   context.setGlobalContextManager(new Contexts())
   propagation.setGlobalPropagator(propagator)
-  return {
+  const registered: RegisteredTracer = {
     spans,
+    isSampling: true,
+    pathOf: (span) =>
+      span === undefined ? [] : [span.name, ...registered.pathOf(spans.find(({ id }) => id === span.parent))],
+    named: (name) => spans.filter((span) => span.name === name),
     remove() {
       trace.disable()
       context.disable()
       propagation.disable()
     },
   }
+  return registered
 }
 
 function spanOf(recorded: RecordedSpan): Span {
   const span: Partial<Span> = {
-    spanContext: () => ({ traceId: recorded.traceId, spanId: recorded.id, traceFlags: 1 }),
+    spanContext: () => {
+      const { traceId, id: spanId, traceFlags, traceState } = recorded
+      return { traceId, spanId, traceFlags, ...(traceState && { traceState }) }
+    },
+    addLink(link) {
+      recorded.links.push(link)
+      return span as Span
+    },
     setAttributes(attributes) {
       Object.assign(recorded.attributes, attributes)
       return span as Span

@@ -3,10 +3,20 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
 import { type Config, createNode, http, type Node } from '../../src/index.ts'
-import { startCluster } from '../support/cluster.ts'
-import { type RecordedSpan, registerTracer } from '../support/tracer.ts'
+import {
+  contextOf,
+  enableTracing,
+  headersOf,
+  sampledHeaders,
+  type TraceHeaders,
+} from '../../src/telemetry/tracing.ts'
+import { GatedOrigin } from '../support/gated-origin.ts'
+import { poll } from '../support/poll.ts'
+import { registerTracer } from '../support/tracer.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const PARENT = `00-${TRACE}-b7ad6b7169203331-01`
@@ -17,27 +27,21 @@ beforeEach(() => {
 })
 afterEach(() => sdk.remove())
 
-async function start(groups: Config['groups']): Promise<{ node: Node; url: string }> {
+/** A node, the port of the Redis protocol, and the URL of HTTP. */
+async function start(groups: Config['groups']): Promise<{ node: Node; port: number; url: string }> {
   const node = await createNode({
     port: 0,
     bind: '127.0.0.1',
     http: { port: 'any', bind: '127.0.0.1' },
     groups,
   })
-  await node.listen()
-  const [{ host, port }] = node.httpAddresses
-  return { node, url: `http://${host}:${port}` }
+  const [{ port }] = await node.listen()
+  const [web] = node.httpAddresses
+  return { node, port, url: `http://${web.host}:${web.port}` }
 }
 
-/** The names of a span and its ancestors, itself first. */
-function pathOf(span: RecordedSpan | undefined): string[] {
-  if (span === undefined) return []
-  return [span.name, ...pathOf(sdk.spans.find(({ id }) => id === span.parent))]
-}
-
-function named(name: string): RecordedSpan[] {
-  return sdk.spans.filter((span) => span.name === name)
-}
+const pathOf: (typeof sdk)['pathOf'] = (span) => sdk.pathOf(span)
+const named: (typeof sdk)['named'] = (name) => sdk.named(name)
 
 test('a request over HTTP is traced to the origin, which gets the context', async () => {
   let received: string | undefined
@@ -101,21 +105,164 @@ test('the span of a program that embeds the node is the parent', async () => {
   }
 })
 
-test('a hop to another node is a span', async () => {
-  const cluster = await startCluster(2, { groups: { own: { origin: (key: string) => key } } })
+test("a Redis client's command is no child of what was active when the node began to listen", async () => {
+  const span = trace.getTracer('program').startSpan('program')
+  const { node, port } = await context.with(trace.setSpan(ROOT_CONTEXT, span), () =>
+    start({ own: { origin: (key) => key } }),
+  )
+  const client = new Redis(port)
   try {
-    await cluster.agreed()
-    const [{ node }] = cluster.members
-    for (let i = 0; i < 20; i++) await node.get('own', `key${i}`)
-    const hops = named('erinys.hop')
-    expect(hops.length).toBeGreaterThan(0)
-    expect(hops.every(({ hasEnded }) => hasEnded)).toBe(true)
+    expect(await client.get('a')).toBe('a')
+    expect(pathOf(named('erinys.load')[0])).toEqual(['erinys.load', 'erinys.command get'])
   } finally {
-    await cluster.close()
+    client.disconnect()
+    await node.close()
   }
 })
 
+test('a command that joins a load of another trace is linked to it', async () => {
+  const origin = new GatedOrigin()
+  const { node, port } = await start({ own: { origin: origin.load } })
+  const clients = [1, 2].map(() => new Redis(port))
+  try {
+    const first = clients[0].get('a')
+    await origin.isAskedFor('a')
+    const second = clients[1].get('a')
+    await poll(() => named('erinys.command get').length === 2, 'the second command')
+    origin.give('a', 'value')
+    expect(await Promise.all([first, second])).toEqual(['value', 'value'])
+    const [load] = named('erinys.load')
+    expect(load.attributes).toMatchObject({ 'erinys.waiters': 2 })
+    const [one, two] = named('erinys.command get')
+    expect(one.links).toEqual([])
+    expect(two.links.map((link) => link.context.spanId)).toEqual([load.id])
+    expect(one.traceId).not.toBe(two.traceId)
+  } finally {
+    for (const client of clients) client.disconnect()
+    await node.close()
+  }
+})
+
+test('a load in the background is a trace of its own', async () => {
+  const clock = new ManualClock()
+  const node = await createNode(
+    {
+      port: 0,
+      bind: '127.0.0.1',
+      groups: { own: { ttl: '1s', jitter: 0, staleWhileRevalidate: '1m', origin: (key) => key } },
+    },
+    { clock },
+  )
+  try {
+    await node.get('own', 'a')
+    clock.advance(1500)
+    const span = trace.getTracer('program').startSpan('program')
+    await context.with(trace.setSpan(ROOT_CONTEXT, span), () => node.get('own', 'a'))
+    await poll(() => named('erinys.load').length === 2, 'the refresh')
+    expect(named('erinys.load')[1].parent).toBeUndefined()
+  } finally {
+    await node.close()
+  }
+})
+
+describe('a write of the origin', () => {
+  const writes: string[] = []
+  const origin = {
+    load: (key: string) => key,
+    store: (key: string) => {
+      if (key === 'broken') throw new Error('read-only')
+      writes.push(trace.getActiveSpan()?.spanContext().spanId ?? '')
+    },
+    remove: () => undefined,
+  }
+
+  test('through the cache is a child of its command', async () => {
+    const { node, port } = await start({ own: { origin, write: 'through' } })
+    const client = new Redis(port)
+    try {
+      await client.set('a', 'value')
+      await client.del('a')
+      const calls = named('erinys.origin')
+      expect(calls.map(({ attributes }) => attributes['erinys.call'])).toEqual(['store', 'remove'])
+      expect(calls.map((call) => pathOf(call))).toEqual([
+        ['erinys.origin', 'erinys.command set'],
+        ['erinys.origin', 'erinys.command del'],
+      ])
+      expect(writes.at(-1)).toBe(calls[0].id)
+      await expect(client.set('broken', 'value')).rejects.toThrow('read-only')
+      expect(named('erinys.origin')[2].error).toBe('read-only')
+      expect(named('erinys.command set')[1].error).toBe('ORIGIN own: read-only')
+      expect(sdk.spans.every(({ hasEnded }) => hasEnded)).toBe(true)
+    } finally {
+      client.disconnect()
+      await node.close()
+    }
+  })
+
+  test('behind the cache is a trace of its own', async () => {
+    const { node, port } = await start({ own: { origin, write: 'behind' } })
+    const client = new Redis(port)
+    try {
+      await client.set('a', 'value')
+      await poll(() => named('erinys.origin').some(({ hasEnded }) => hasEnded), 'the write')
+      expect(named('erinys.origin')[0].parent).toBeUndefined()
+    } finally {
+      client.disconnect()
+      await node.close()
+    }
+  })
+})
+
+describe('a context as text', () => {
+  const parse = (traceparent: string, tracestate = ''): TraceHeaders | undefined => {
+    const active = contextOf({ traceparent, tracestate })
+    return active && headersOf(active)
+  }
+
+  beforeEach(() => enableTracing())
+
+  test.each([
+    [PARENT, 'vendor=a,other=b'],
+    [`00-${TRACE}-b7ad6b7169203331-00`, ''],
+  ])('%s %s is read and written', (traceparent, tracestate) => {
+    expect(parse(traceparent, tracestate)).toEqual({ traceparent, tracestate })
+  })
+
+  test('a later version has parts that this one ignores', () => {
+    expect(parse(`cc-${TRACE}-b7ad6b7169203331-01-more`)).toEqual({ traceparent: PARENT, tracestate: '' })
+  })
+
+  test.each([
+    '',
+    'x',
+    PARENT.toUpperCase(),
+    PARENT.slice(0, -1),
+    `${PARENT}1`,
+    `ff${PARENT.slice(2)}`,
+    `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+    `00-${TRACE}-${'0'.repeat(16)}-01`,
+    `${PARENT}\r\nSET a b`,
+  ])('%j is none', (traceparent) => {
+    expect(parse(traceparent)).toBeUndefined()
+  })
+
+  test.each(['no member', 'a=b\r\n', '=', ',,,', `a=${'x'.repeat(600)}`])(
+    'the state %j is left out',
+    (tracestate) => {
+      expect(parse(PARENT, tracestate)?.traceparent).toBe(PARENT)
+      expect(parse(PARENT, tracestate)?.tracestate).toMatch(/^(?:a=b)?$/)
+    },
+  )
+})
+
 describe('without an SDK', () => {
+  test('no context is read', () => {
+    sdk.remove()
+    enableTracing()
+    expect(contextOf({ traceparent: PARENT, tracestate: '' })).toBeUndefined()
+    expect(sampledHeaders()).toBeUndefined()
+  })
+
   test('nothing is traced', async () => {
     sdk.remove()
     const { node, url } = await start({ own: { origin: (key) => key } })

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { handshakeFailure } from '../../tls/failures.ts'
 import { bindingOf } from '../../tls/session.ts'
-import { HandshakeClient, type Hello, type Identity } from './handshake.ts'
+import { HandshakeClient, type Identity, type ProvenHello } from './handshake.ts'
 import { parseReplies } from './request.ts'
 import { type LinkTimeoutOptions, LinkTimeouts } from './timeouts.ts'
 
@@ -25,7 +25,7 @@ export interface ConnectionOptions extends LinkTimeoutOptions {
 export interface ConnectionOwner {
   onBytes(chunk: Buffer): void
   /** Both nodes have proven that they know the secret. */
-  onHandshakeDone(hello: Hello): void
+  onHandshakeDone(hello: ProvenHello): void
   /** Called once. `refused`: the peer refused the connection or the handshake. */
   onEnd(reason: string, refused: boolean): void
 }
@@ -55,7 +55,7 @@ export class Connection {
 
   /** A reply of the peer to a step of the handshake. */
   continueHandshake(reply: Buffer): void {
-    let step: Buffer | Hello
+    let step: Buffer | ProvenHello
     try {
       step = this.#handshake.receive(parseReplies(reply)[0])
     } catch (error) {

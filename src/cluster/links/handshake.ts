@@ -4,17 +4,24 @@
 //   PEER CHALLENGE                                   →
 //                                                    ←   its nonce
 //   PEER HELLO 2 name runId proof nonce              →
-//                                                    ←   [name, runId, proof]
+//                                                    ←   [name, runId, proof, what it takes besides…]
 //
 // Each proof covers both nonces and the side that makes it. So a proof cannot be replayed on another connection, nor
 // reflected to its sender. With TLS it also covers the connection's own binding (tls/session.ts): a man in the middle
 // with a certificate of the same CA cannot relay it.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { isTracing } from '../../telemetry/tracing.ts'
 import { encodeRequest, type Reply } from './request.ts'
 
 /** The version of the protocol between peers. Nodes of different versions refuse each other. */
 export const PEER_VERSION = '2'
+
+/**
+ * After its proof, an answerer names what it takes besides: nodes of earlier versions name nothing, and ignore these
+ * words. This one takes the trace of requests in PEER CONTEXT.
+ */
+const TAKES_TRACES = 'traces'
 
 /** Characters of a nonce: 32 random bytes in hexadecimal. */
 const NONCE_LENGTH = 64
@@ -29,6 +36,11 @@ export interface Hello {
 /** A node, and the secret of its cluster; it may be empty. */
 export interface Identity extends Hello {
   readonly secret: string
+}
+
+/** The identity that a peer has proven, and what it takes. */
+export interface ProvenHello extends Hello {
+  readonly takesTraces: boolean
 }
 
 /** The nonces of a handshake. */
@@ -63,9 +75,10 @@ export function answerHello(
   nonces: Nonces,
   caller: Hello,
   callerProof: string,
-): readonly [name: string, runId: string, proof: string] | null {
+): readonly [name: string, runId: string, proof: string, ...takes: string[]] | null {
   if (!proofMatches(callerProof, proof(self.secret, 'caller', nonces, caller))) return null
-  return [self.name, self.runId, proof(self.secret, 'answerer', nonces, self)]
+  const shown = proof(self.secret, 'answerer', nonces, self)
+  return [self.name, self.runId, shown, ...(isTracing() ? [TAKES_TRACES] : [])]
 }
 
 /** The caller's side of the handshake. */
@@ -94,7 +107,7 @@ export class HandshakeClient {
    * @returns the next request; or, after the last reply, the identity that the peer has proven
    * @throws Error with the reason for which the handshake failed
    */
-  receive(reply: Reply): Buffer | Hello {
+  receive(reply: Reply): Buffer | ProvenHello {
     if (reply instanceof Error) throw new Error(reply.message)
     return this.#challenge === '' ? this.#prove(reply) : this.#verify(reply)
   }
@@ -108,16 +121,16 @@ export class HandshakeClient {
     return encodeRequest(['PEER', 'HELLO', PEER_VERSION, name, runId, shown, this.#nonce])
   }
 
-  #verify(reply: Reply): Hello {
+  #verify(reply: Reply): ProvenHello {
     if (!Array.isArray(reply) || reply.length < 3 || !reply.every(Buffer.isBuffer)) {
       throw new Error('the reply to PEER HELLO is not valid')
     }
-    const [name, runId, shown] = reply.map(String)
+    const [name, runId, shown, ...takes] = reply.map(String)
     const hello = { name, runId }
     if (!proofMatches(shown, proof(this.#self.secret, 'answerer', this.#nonces, hello))) {
       throw new Error('the peer does not know the secret')
     }
-    return hello
+    return { ...hello, takesTraces: takes.includes(TAKES_TRACES) }
   }
 
   get #nonces(): Nonces {

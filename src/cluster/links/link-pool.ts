@@ -25,6 +25,8 @@ export class LinkPool implements LinkOwner {
   /** Attempts to reopen the control link since it was last ready. */
   #attempts = 0
   #isClosed = false
+  /** Whether the peer takes traces, as it has said last. */
+  #takesTraces = false
 
   /** @param owner receives the events of all links */
   constructor(options: LinkPoolOptions, owner: LinkOwner) {
@@ -88,6 +90,7 @@ export class LinkPool implements LinkOwner {
   }
 
   onReady(link: Link, hello: Hello): void {
+    this.#takesTraces = link.takesTraces
     this.#owner.onReady(link, hello)
     // The owner may have closed the link, if it rejects this peer.
     if (link === this.#control && !link.isClosed) this.#attempts = 0
@@ -107,7 +110,7 @@ export class LinkPool implements LinkOwner {
   }
 
   #open(): Link {
-    const link = new Link(this.#options, this)
+    const link = new Link(this.#options, this, this.#takesTraces)
     if (this.#isClosed) link.close()
     return link
   }

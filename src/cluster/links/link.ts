@@ -9,8 +9,8 @@
 // Requests may be sent in every state but closed; they are written once the link is ready.
 //
 // PROTOCOL. RESP in both directions. Requests are arrays of bulk strings, as clients send them. PEER CONTEXT sets
-// group, protocol and epoch for the requests after it, and has no reply (request-contexts.ts). The peer answers in the
-// order of the requests, by one of
+// group, protocol and epoch for the requests after it, and has no reply (request-contexts.ts). If both nodes trace, it
+// also has the trace of the one request after it. The peer answers in the order of the requests, by one of
 //
 //     any RESP reply     the reply
 //     @<id>              the reply is deferred: the requests behind it are answered first
@@ -31,9 +31,10 @@
 // - Memory is bounded: above the queue limit `isFull` asks senders to wait, above four times that they are refused.
 
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
+import type { TraceHeaders } from '../../telemetry/tracing.ts'
 import { Connection, type ConnectionOptions, type ConnectionOwner } from './connection.ts'
 import { DeferredReplies } from './deferred-replies.ts'
-import type { Hello } from './handshake.ts'
+import type { Hello, ProvenHello } from './handshake.ts'
 import { type FrameHandler, Incoming } from './incoming.ts'
 import { copyOf, Outgoing } from './outgoing.ts'
 import type { Receiver, Sender } from './receiver.ts'
@@ -60,7 +61,7 @@ export interface LinkOptions extends ConnectionOptions {
   /** The peer's name, for messages. */
   readonly peer: string
   /** The command that sets this context. It has no reply. */
-  contextBytes(context: number): Buffer
+  contextBytes(context: number, trace?: TraceHeaders): Buffer
   readonly buffers: SendBufferPool
   /** The queue limit; by default 65,536 requests and 8 MiB. */
   readonly full?: { readonly requests: number; readonly bytes: number }
@@ -96,6 +97,10 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
   bytesIn = 0
   /** When the last reply arrived, ms since the epoch; 0: never. */
   repliedAt = 0
+  /** Whether the peer takes traces: as it has said in the handshake. */
+  takesTraces: boolean
+  /** A trace was sent before the handshake has confirmed that. */
+  #hasTraces = false
 
   readonly #owner: LinkOwner
   readonly #connection: Connection
@@ -108,13 +113,15 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
   readonly #fullBytes: number
   #wasFull = false
 
-  constructor(options: LinkOptions, owner: LinkOwner) {
+  /** @param takesTraces what the peer has said on an earlier link */
+  constructor(options: LinkOptions, owner: LinkOwner, takesTraces = false) {
     this.peer = options.peer
+    this.takesTraces = takesTraces
     this.openedAt = options.clock.now()
     this.#owner = owner
     this.#fullRequests = options.full?.requests ?? FULL_REQUESTS
     this.#fullBytes = options.full?.bytes ?? FULL_BYTES
-    this.#outgoing = new Outgoing(options.buffers, (context) => options.contextBytes(context))
+    this.#outgoing = new Outgoing(options.buffers, (context, trace) => options.contextBytes(context, trace))
     this.#incoming = new Incoming(this)
     this.#connection = new Connection(options, this)
   }
@@ -171,6 +178,23 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
     return true
   }
 
+  /** Sends a request with its trace, if the peer takes traces. */
+  sendTraced(
+    trace: TraceHeaders,
+    receiver: Receiver,
+    context: number,
+    buf: Buffer,
+    from: number,
+    to: number,
+  ): boolean {
+    if (!this.takesTraces || this.isClosed) return this.send(receiver, context, buf, from, to)
+    this.#hasTraces = true
+    this.#outgoing.beginTrace(context, trace, to - from)
+    const isSent = this.send(receiver, context, buf, from, to)
+    this.#outgoing.endTrace()
+    return isSent
+  }
+
   /** Writes everything that is pending, if the link is ready. Called once per event-loop batch. */
   flush(): void {
     if (!this.#outgoing.isDirty) return
@@ -196,9 +220,12 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
     this.#incoming.receive(chunk)
   }
 
-  onHandshakeDone(hello: Hello): void {
+  onHandshakeDone(hello: ProvenHello): void {
+    this.takesTraces = hello.takesTraces
     this.#owner.onReady(this, hello)
-    this.flush()
+    if (this.#hasTraces && !hello.takesTraces)
+      this.#connection.end('another process answers, which takes no traces', false)
+    else this.flush()
   }
 
   onEnd(reason: string, refused: boolean): void {

@@ -7,6 +7,7 @@ import type { Member } from '../member.ts'
 import type { Hello, Identity } from './handshake.ts'
 import type { Link, LinkFailure } from './link.ts'
 import { LinkPool } from './link-pool.ts'
+import type { ContextBytes } from './outgoing.ts'
 import { Peer } from './peer.ts'
 import { SendBufferPool } from './send-buffers.ts'
 
@@ -20,7 +21,7 @@ export interface MeshOptions {
   /** Data links to each peer. */
   readonly links: number
   readonly connect: ((member: Member) => Socket) | undefined
-  readonly contextBytes: (context: number) => Buffer
+  readonly contextBytes: ContextBytes
   /**
    * The node at the address of a peer announces another name. Returns whether it is known by that name now; otherwise
    * the link is closed.

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net'
 import { copyBytes } from '../../bytes/copy.ts'
 import { copyOut } from '../../resp/copy.ts'
+import type { TraceHeaders } from '../../telemetry/tracing.ts'
 import { InFlightQueue } from './in-flight-queue.ts'
 import type { Receiver } from './receiver.ts'
 import {
@@ -27,6 +28,9 @@ const VIEW_FROM = 8
 /** The first request sets its own context. */
 const NO_CONTEXT = -1
 
+/** The command that sets a context, and with it the trace of the requests that follow. */
+export type ContextBytes = (context: number, trace?: TraceHeaders) => Buffer
+
 export class Outgoing implements SendBufferOwner {
   /** Requests without a reply, unwritten ones included. */
   count = 0
@@ -36,7 +40,7 @@ export class Outgoing implements SendBufferOwner {
   isDirty = false
 
   readonly #buffers: SendBufferPool
-  readonly #contextBytes: (context: number) => Buffer
+  readonly #contextBytes: ContextBytes
   readonly #queue = new InFlightQueue()
   /** The buffer that is being filled, and full ones before it that are not completely written. */
   #buffer: SendBuffer | null = null
@@ -54,7 +58,7 @@ export class Outgoing implements SendBufferOwner {
   #copies = 0
   #view: DataView | undefined
 
-  constructor(buffers: SendBufferPool, contextBytes: (context: number) => Buffer) {
+  constructor(buffers: SendBufferPool, contextBytes: ContextBytes) {
     this.#buffers = buffers
     this.#contextBytes = contextBytes
   }
@@ -90,6 +94,17 @@ export class Outgoing implements SendBufferOwner {
     this.count++
     this.bytes += length
     this.isDirty = true
+  }
+
+  /** Sends the trace of the next request, of `length` bytes in this context, ahead of it. */
+  beginTrace(context: number, trace: TraceHeaders, length: number): void {
+    this.#context = NO_CONTEXT
+    this.#nextBuffer(context, length, trace)
+  }
+
+  /** Requests without a trace follow: the next one sets its context anew, which ends the trace. */
+  endTrace(): void {
+    this.#context = NO_CONTEXT
   }
 
   /**
@@ -165,11 +180,11 @@ export class Outgoing implements SendBufferOwner {
   }
 
   /** A buffer with room for a request of `length` bytes, after a command that sets its context if necessary. */
-  #nextBuffer(context: number, length: number): SendBuffer {
+  #nextBuffer(context: number, length: number, trace?: TraceHeaders): SendBuffer {
     // Pending copies belong before the context command.
     this.#copySource()
     this.#source = null
-    const prefix = context === this.#context ? EMPTY : this.#contextBytes(context)
+    const prefix = context === this.#context ? EMPTY : this.#contextBytes(context, trace)
     const room = prefix.length + length
     let buffer = this.#buffer
     if (buffer === null || buffer.at + room > buffer.buf.length || buffer.count === buffer.ends.length) {

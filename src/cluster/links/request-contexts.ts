@@ -2,6 +2,7 @@
 // CONTEXT command that sets it on a link.
 
 import type { Group } from '../../group/group.ts'
+import type { TraceHeaders } from '../../telemetry/tracing.ts'
 import { encodeRequest } from './request.ts'
 
 /*
@@ -113,17 +114,33 @@ export class RequestContexts {
     return { group, protocol: (context & RESP3) === 0 ? 2 : 3, noTouch: (context & NO_TOUCH) !== 0 }
   }
 
-  /** The command that sets this context. */
-  command(context: number): Buffer {
+  /**
+   * The command that sets this context.
+   *
+   * @param trace that of the requests which follow; `undefined`: they have none
+   */
+  command(context: number, trace?: TraceHeaders): Buffer {
+    if (trace !== undefined) {
+      const { traceparent, tracestate } = trace
+      return encodeRequest([
+        ...this.#wordsOf(context),
+        traceparent,
+        ...(tracestate === '' ? [] : [tracestate]),
+      ])
+    }
     let request = this.#requests.get(context)
     if (request === undefined) {
-      const group = this.#groups[(context >> GROUP_SHIFT) & (MAX_GROUPS - 1)]
-      const protocol = (context & RESP3) === 0 ? '2' : '3'
-      const flags = String(context & (NO_TOUCH | CHARGE))
-      const epoch = context >> GENERATION_SHIFT === NO_EPOCH ? 0 : this.#epoch
-      request = encodeRequest(['PEER', 'CONTEXT', group.name, protocol, flags, String(epoch)])
+      request = encodeRequest(this.#wordsOf(context))
       this.#requests.set(context, request)
     }
     return request
+  }
+
+  #wordsOf(context: number): string[] {
+    const group = this.#groups[(context >> GROUP_SHIFT) & (MAX_GROUPS - 1)]
+    const protocol = (context & RESP3) === 0 ? '2' : '3'
+    const flags = String(context & (NO_TOUCH | CHARGE))
+    const epoch = context >> GENERATION_SHIFT === NO_EPOCH ? 0 : this.#epoch
+    return ['PEER', 'CONTEXT', group.name, protocol, flags, String(epoch)]
   }
 }

@@ -7,6 +7,7 @@ import { CONTEXT_CHARGE, CONTEXT_NO_TOUCH } from '../../cluster/links/request-co
 import type { Args } from '../../resp/args.ts'
 import { OK } from '../../resp/reply.ts'
 import { Collection } from '../../store/value.ts'
+import { contextOf } from '../../telemetry/tracing.ts'
 import { explainHere } from '../own/explain.ts'
 import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
@@ -65,14 +66,16 @@ export const peerCommands: readonly CommandSpec[] = [
       }),
       subcommand({
         name: 'context',
-        arity: 6,
+        arity: -6,
         summary:
-          'Sets the context (group, ring epoch, flags) of the requests that follow. There is no reply.',
+          'Sets the context (group, ring epoch, flags, trace) of the requests that follow. There is no reply.',
         arguments: [
           arg('group', 'string'),
           arg('protocol', 'integer'),
           arg('flags', 'integer'),
           arg('epoch', 'string'),
+          arg('traceparent', 'string', { optional: true }),
+          arg('tracestate', 'string', { optional: true }),
         ],
         ...forPeers(setContext),
       }),
@@ -263,6 +266,11 @@ function setContext(c: Context): void {
   client.noTouch = (flags & CONTEXT_NO_TOUCH) !== 0
   peer.isCharge = (flags & CONTEXT_CHARGE) !== 0
   peer.agreedGeneration = host.cluster?.requests.agreedGeneration(Number(args.latin1(5))) ?? -1
+  const traceparent = args.count > 6 ? args.latin1(6) : ''
+  client.trace =
+    traceparent === ''
+      ? undefined
+      : contextOf({ traceparent, tracestate: args.count > 7 ? args.latin1(7) : '' })
   peer.groupName = name
   peer.isUnknownGroup = group === undefined
   if (group !== undefined) client.group = group

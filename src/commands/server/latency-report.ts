@@ -15,6 +15,11 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ],
   ['expire-cycle', 'Many entries expire at the same time: spread their TTLs (jitter).'],
   ['eviction-cycle', 'A budget was made much smaller: do so in steps.'],
+  [
+    'origin-load',
+    'An origin loads slowly: SLOWLOG GET names the keys. Let reads be served stale meanwhile (staleWhileRevalidate, maxWait).',
+  ],
+  ['origin-store', 'An origin is slow to write: SLOWLOG GET names the keys.'],
 ])
 
 export function diagnosis({ series, threshold }: LatencyEvents): string {

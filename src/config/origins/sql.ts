@@ -58,6 +58,11 @@ export interface SqlOriginConfig {
   readonly statementTimeout?: number | string
   /** Do not connect before the first load. Default: false. */
   readonly lazy?: boolean | 'yes' | 'no'
+  /**
+   * Statements to PostgreSQL and MySQL have the trace of their request as a comment (sqlcommenter), if it is sampled.
+   * Default: false.
+   */
+  readonly traceComments?: boolean | 'yes' | 'no'
   /** The PostgreSQL channel of change notifications, for which `erinys sql trigger` prints triggers. Default: none. */
   readonly listen?: string
   /**
@@ -91,6 +96,7 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
     connectTimeout: duration(1, 'timed').optional(),
     statementTimeout: duration(1, 'timed').optional(),
     lazy: yesNo.optional(),
+    traceComments: yesNo.optional(),
     listen: text('the name of a channel').optional(),
     writeQuery: text('a statement with the key and the value as parameters').optional(),
     removeQuery: text('a statement with the key as its parameter').optional(),
@@ -102,6 +108,11 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
     }
     if (written.listen !== undefined && !/^postgres/i.test(written.url)) {
       context.addIssue({ code: 'custom', message: 'only PostgreSQL has channels', path: ['listen'] })
+      return z.NEVER
+    }
+    if (written.traceComments === true && protocolOf(written.url) === 'sqlite:') {
+      const message = 'is for PostgreSQL and MySQL, SQLite runs in this process'
+      context.addIssue({ code: 'custom', message, path: ['traceComments'] })
       return z.NEVER
     }
     const as = written.as ?? 'string'
@@ -127,6 +138,7 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
       connectTimeout: written.connectTimeout ?? CONNECT_TIMEOUT,
       statementTimeout: written.statementTimeout ?? STATEMENT_TIMEOUT,
       lazy: written.lazy ?? false,
+      traceComments: written.traceComments ?? false,
       listen: written.listen,
       writeQuery: written.writeQuery,
       removeQuery: written.removeQuery,

@@ -95,6 +95,7 @@ export class KeyWaits implements Waits, Watcher {
       group,
       protocol: context.reply.protocol,
       noTouch: client.noTouch,
+      trace: client.trace,
       complete: context.defer(),
     })
   }

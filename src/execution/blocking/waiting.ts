@@ -9,6 +9,7 @@ import type { ClientWait } from '../../commands/spec/session/waiting.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { errorReply } from '../../resp/reply.ts'
+import type { Context } from '../../telemetry/tracing.ts'
 import { keyName } from '../loading/load-results.ts'
 import type { DeferredCommand } from '../routing/forwarded-request.ts'
 
@@ -42,6 +43,7 @@ export class Waiting implements ClientWait, WaitingCommand {
   readonly group: Group
   readonly protocol: 2 | 3
   readonly noTouch: boolean
+  readonly trace: Context | undefined
   readonly names: readonly string[]
   readonly isExclusive: boolean
   readonly complete: CompleteReply
@@ -57,6 +59,7 @@ export class Waiting implements ClientWait, WaitingCommand {
     this.group = command.group
     this.protocol = command.protocol
     this.noTouch = command.noTouch
+    this.trace = command.trace
     this.names = command.names
     this.isExclusive = command.isExclusive
     this.complete = command.complete

@@ -5,9 +5,10 @@ import type { Command } from '../../commands/spec/ready-command.ts'
 import type { PendingCommand } from '../../commands/spec/session/pending-commands.ts'
 import type { Waiter } from '../../group/flights/flight.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
-import { begin, isTracing, SpanKind, type Traced, within } from '../../telemetry/tracing.ts'
+import { isTracing, type Traced, within } from '../../telemetry/tracing.ts'
 import type { DeferredCommand, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
+import { beginCommand, errorOf } from '../spans.ts'
 import {
   CHANGED_IN_EACH,
   firstError,
@@ -28,15 +29,6 @@ export interface PendingLoad extends PendingCommand, DeferredCommand {
   attempts: number
   /** The span of the command; `undefined`: it is not traced. */
   readonly span: Traced | undefined
-}
-
-const MINUS = 0x2d
-
-/** A command of a client without a context of its own begins a trace. */
-function beginCommand(client: Client, { fullName }: Command): Traced | undefined {
-  const kind = client.trace === undefined ? SpanKind.SERVER : SpanKind.INTERNAL
-  const attributes = { 'db.operation.name': fullName.toUpperCase(), 'erinys.group': client.group.name }
-  return begin(`erinys.command ${fullName}`, kind, attributes, client.trace)
 }
 
 export class Loading {
@@ -68,11 +60,13 @@ export class Loading {
     if (missing.length === 0) return false
     if (command.loadsThrough) group.misses += missing.length
     const args = current.detach()
-    const { protocol, noTouch } = forwarded?.context ?? client
+    const { protocol, noTouch, trace } = forwarded?.context ?? client
+    const span = isTracing() ? beginCommand(client, command, group, trace) : undefined
     const waiter: PendingLoad = {
       client,
       protocol,
       noTouch,
+      trace: span?.context,
       command,
       args,
       group,
@@ -84,7 +78,7 @@ export class Loading {
       missing: 0,
       since: context.instant.monotonicMs,
       attempts: 0,
-      span: isTracing() ? beginCommand(client, command) : undefined,
+      span,
     }
     client.pending.add(waiter)
     this.#load(waiter, missing)
@@ -144,7 +138,7 @@ export class Loading {
     }
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
     client.pending.delete(waiter)
-    waiter.span?.end(bytes[0] === MINUS ? bytes.toString('utf8', 1, bytes.indexOf('\r')) : undefined)
+    waiter.span?.end(errorOf(bytes))
     waiter.complete(bytes)
     client.pending.runQueued()
   }

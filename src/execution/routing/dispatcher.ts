@@ -161,7 +161,7 @@ export class Dispatcher implements ForwardedRequests {
     const context = cluster.contextOf(group, protocol, noTouch, forwarded.isCharge)
     const own = forwarded.isBulk ? peer.bulk : peer.control
     const link = forwarded.member === undefined ? peer.data(client.id) : own
-    link.send(forwarded, context, request, 0, request.length)
+    forwarded.sendOver(link, context, request, 0, request.length)
   }
 
   /** Sends a request to the one node that can answer it, and retries for as long as that node is alive. */

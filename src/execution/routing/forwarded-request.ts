@@ -1,17 +1,28 @@
 // A forwarded request: sent to another node, retried and redirected until it has a reply.
 
+import type { Link } from '../../cluster/links/link.ts'
 import type { Receiver, Sender } from '../../cluster/links/receiver.ts'
 import type { RequestContext } from '../../cluster/links/request-contexts.ts'
 import type { Client, CompleteReply } from '../../commands/spec/client.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Args } from '../../resp/args.ts'
 import { errorReply } from '../../resp/reply.ts'
+import {
+  type Context,
+  headersOf,
+  isTracing,
+  type Traced,
+  type TraceHeaders,
+} from '../../telemetry/tracing.ts'
 import type { RemoteWait } from '../blocking/remote-wait.ts'
+import { beginHop, endingWith, errorOf } from '../spans.ts'
 import { withArguments } from './request.ts'
 
 /** The client of a forwarded request, and the state of its session when it was sent. */
 export interface ForwardContext extends RequestContext {
   readonly client: Client
+  /** Where its spans begin; `undefined`: it has no trace, or begins one. */
+  readonly trace: Context | undefined
 }
 
 /** A command whose reply is deferred, with what it needs to be run. */
@@ -22,8 +33,8 @@ export interface DeferredCommand extends ForwardContext {
 }
 
 export function forwardContextOf(client: Client): ForwardContext {
-  const { group, protocol, noTouch } = client
-  return { client, group, protocol, noTouch }
+  const { group, protocol, noTouch, trace } = client
+  return { client, group, protocol, noTouch, trace }
 }
 
 /** What happens to forwarded requests that got no reply. */
@@ -55,7 +66,7 @@ function readMoved(to: string): { owner: string; resolved: ReadonlyMap<number, s
 }
 
 export class ForwardedRequest implements Receiver {
-  readonly context: ForwardContext
+  context: ForwardContext
   /** How often it was lost with a broken link, and how often it was redirected. */
   losses = 0
   redirections = 0
@@ -73,8 +84,10 @@ export class ForwardedRequest implements Receiver {
   /** The client waits for keys; `undefined`: for the reply only. */
   wait: RemoteWait | undefined
   /** Takes the reply; called once. */
-  readonly complete: CompleteReply
+  complete: CompleteReply
   readonly #requests: ForwardedRequests
+  /** The span of the way that it is on. */
+  #hop: Traced | undefined
 
   constructor(context: ForwardContext, requests: ForwardedRequests, complete: CompleteReply) {
     this.context = context
@@ -82,11 +95,32 @@ export class ForwardedRequest implements Receiver {
     this.complete = complete
   }
 
+  /** The spans of its ways are children of this one, which ends with the reply. */
+  traceAs(span: Traced | undefined): void {
+    if (span === undefined) return
+    this.context = { ...this.context, trace: span.context }
+    this.complete = endingWith(span, this.complete)
+  }
+
+  /** Sends it over a link, with its trace if there is one. */
+  sendOver(link: Link, context: number, buf: Buffer, from: number, to: number): void {
+    const headers = isTracing() ? this.#beginHop(link) : undefined
+    if (headers === undefined) link.send(this, context, buf, from, to)
+    else link.sendTraced(headers, this, context, buf, from, to)
+  }
+
+  #beginHop({ peer }: Link): TraceHeaders | undefined {
+    const { group, trace } = this.context
+    this.#hop = beginHop(peer, group, trace)
+    return this.#hop && headersOf(this.#hop.context)
+  }
+
   fail(error: string): void {
     this.complete(errorReply(error))
   }
 
   replies(bytes: Buffer): void {
+    this.#hop?.end(errorOf(bytes))
     this.complete(bytes)
   }
 
@@ -105,12 +139,14 @@ export class ForwardedRequest implements Receiver {
   }
 
   moved(request: Buffer, to: string): void {
+    this.#hop?.end(`moved to ${to}`)
     this.wait?.lost()
     const { owner, resolved } = readMoved(to)
     this.#requests.redirect(this, resolved.size === 0 ? request : withArguments(request, resolved), owner)
   }
 
   lost(request: Buffer, sent: boolean, reason: string): void {
+    this.#hop?.end(reason)
     this.#requests.retry(this, request, sent, reason)
   }
 }

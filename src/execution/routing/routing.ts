@@ -2,6 +2,7 @@
 
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
+import type { Link } from '../../cluster/links/link.ts'
 import type { Peer } from '../../cluster/links/peer.ts'
 import { SELF } from '../../cluster/ownership/protocol.ts'
 import { Waiters } from '../../cluster/waiters.ts'
@@ -12,6 +13,8 @@ import { NO_MAJORITY, UNKNOWN_PEER_GROUP } from '../../commands/spec/errors.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
+import { isTracing } from '../../telemetry/tracing.ts'
+import { beginCommand, endingWith } from '../spans.ts'
 import { CROSS_SLOT, type Dispatcher } from './dispatcher.ts'
 import { fanOut } from './fan-out.ts'
 import { type ForwardedRequest, forwardContextOf, movedTo } from './forwarded-request.ts'
@@ -128,6 +131,10 @@ export class Routing {
     }
     const context = this.#cluster.contextOf(client.group, client.protocol, client.noTouch, false)
     const isPlain = client.replyMode === 'on' && !link.isClosed && !command.mayWait
+    if (isTracing()) {
+      this.#forwardTraced(client, command, args, link, context, isPlain)
+      return SENT
+    }
     const receiver = isPlain
       ? client.deferForwardedReply(link, context)
       : this.#dispatcher.requestOf(forwardContextOf(client), command, args, deferReply(client))
@@ -137,6 +144,32 @@ export class Routing {
       link.send(receiver, context, request, 0, request.length)
     }
     return SENT
+  }
+
+  /** The same with spans: its reply has a place of its own. */
+  #forwardTraced(
+    client: Client,
+    command: Command,
+    args: Args,
+    link: Link,
+    context: number,
+    isPlain: boolean,
+  ): void {
+    const span = beginCommand(client, command, client.group, client.trace)
+    const receiver = isPlain
+      ? client.deferForwardedReply(link, context).deferred(link, 0)
+      : this.#dispatcher.requestOf(
+          { ...forwardContextOf(client), trace: span?.context },
+          command,
+          args,
+          endingWith(span, deferReply(client)),
+        )
+    const forwarded = receiver as ForwardedRequest
+    if (isPlain) forwarded.traceAs(span)
+    const isWhole = args.frameStart >= 0
+    const request = isWhole ? args.buf : requestBytes(args)
+    const [from, to] = isWhole ? [args.frameStart, args.frameEnd] : [0, request.length]
+    forwarded.sendOver(link, context, request, from, to)
   }
 
   /** A peer's request runs here if this node owns its keys or the peer has the same view. */
@@ -190,7 +223,7 @@ export class Routing {
         : this.#forward(client, command, args, peer)
     }
     if (command.spec.merge === undefined) reply.error(CROSS_SLOT)
-    else this.#dispatcher.scatter(this.#forwardedRequest(client), command, args, parts)
+    else this.#dispatcher.scatter(this.#forwardedRequest(client, command), command, args, parts)
     return SENT
   }
 
@@ -237,7 +270,7 @@ export class Routing {
     }
     client.routedByView = 0
     const { args, reply } = this.#context
-    const { context, complete: completed } = this.#forwardedRequest(client)
+    const { context, complete: completed } = this.#forwardedRequest(client, command)
     const complete = kind === 'list' ? this.#countList(completed) : completed
     const target: ReplyTarget = { protocol: context.protocol, reply, complete }
     const ask: Ask = (owner, request, done) => {
@@ -285,8 +318,10 @@ export class Routing {
   }
 
   /** A forwarded request that takes the deferred reply of this command. */
-  #forwardedRequest(client: Client): ForwardedRequest {
-    return this.#dispatcher.forwardedRequest(forwardContextOf(client), deferReply(client))
+  #forwardedRequest(client: Client, command: Command): ForwardedRequest {
+    const forwarded = this.#dispatcher.forwardedRequest(forwardContextOf(client), deferReply(client))
+    if (isTracing()) forwarded.traceAs(beginCommand(client, command, client.group, client.trace))
+    return forwarded
   }
 }
 

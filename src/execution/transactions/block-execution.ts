@@ -8,8 +8,10 @@ import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Watch } from '../../group/watches/watched-keys.ts'
 import type { Args } from '../../resp/args.ts'
 import { errorReply } from '../../resp/reply.ts'
+import { isTracing, type Traced } from '../../telemetry/tracing.ts'
 import { forwardContextOf } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
+import { beginCommand, errorOf } from '../spans.ts'
 import { type Block, type BlockCommand, changesSession, keyNamesOf } from './block.ts'
 import { BlockLoads } from './block-loads.ts'
 import { BlockRunner } from './block-run.ts'
@@ -32,6 +34,8 @@ interface PendingBlock {
   args: Args
   /** When it began, ms of the monotonic time. */
   readonly since: number
+  /** Begins when it loads; `undefined`: it does not, or is not traced. */
+  span?: Traced | undefined
   /** Takes the reply if that was deferred. */
   complete?: (reply: Buffer) => void
 }
@@ -61,7 +65,10 @@ export class BlockExecution {
     const complete = context.defer()
     if (isExclusive) pending.isExclusive = true
     const exec = context.command as Command
-    forwarding.send(forwardContextOf(client), encoded, block, owner, (bytes) => {
+    const span = isTracing() ? beginCommand(client, exec, client.group, client.trace) : undefined
+    const trace = span?.context
+    forwarding.send({ ...forwardContextOf(client), trace }, encoded, block, owner, (bytes) => {
+      span?.end(errorOf(bytes))
       if (isExclusive) pending.isExclusive = false
       const reply = this.#withOwnReplies(client, exec, block, bytes)
       this.#host.telemetry.count(exec.stats)
@@ -93,8 +100,12 @@ export class BlockExecution {
     const { args, client, reply } = context
     const { protocol } = reply
     const isSilent = client.replyMode === 'off' || client.replyMode === 'skip'
-    const loads = new BlockLoads(block, BlockWrites.loadsFirst)
+    const { trace } = client
     const exec = context.command as Command
+    const loads = new BlockLoads(block, BlockWrites.loadsFirst, () => {
+      if (isTracing()) pending.span ??= beginCommand(client, exec, client.group, trace)
+      return pending.span?.context
+    })
     const since = context.instant.monotonicMs
     const pending: PendingBlock = { client, block, loads, watch, protocol, isSilent, exec, args, since }
     const pulls = this.forwarding?.pull(block)
@@ -217,22 +228,30 @@ export class BlockExecution {
     watch?.release()
     const bytes = reply.take()
     telemetry.finish(exec.stats, startedAt, client, args, [])
+    pending.span?.end(errorOf(bytes))
     pending.complete?.(bytes)
   }
 
   /** Sends a block that has waited to the owner of its keys, if that is another node by now. */
-  #resendIfMoved({ client, block, watch, protocol, exec, args, complete }: PendingBlock): boolean {
+  #resendIfMoved({ client, block, watch, protocol, exec, args, span, complete }: PendingBlock): boolean {
     const forwarding = this.forwarding
     if (forwarding === undefined || complete === undefined) return false
     if (forwarding.refuses(client, block)) {
       watch?.release()
+      span?.end(NO_MAJORITY)
       complete(errorReply(NO_MAJORITY))
       return true
     }
     const encoded = exec.fullName === 'exec' ? forwarding.encode(block, NO_WATCH, undefined) : args
     const { group, noTouch } = client
-    const isMoved = forwarding.resendIfMoved({ client, group, protocol, noTouch }, encoded, (bytes) =>
-      complete(exec.fullName === 'exec' ? this.#withOwnReplies(client, exec, block, bytes) : bytes),
+    const trace = span?.context
+    const isMoved = forwarding.resendIfMoved(
+      { client, group, protocol, noTouch, trace },
+      encoded,
+      (bytes) => {
+        span?.end(errorOf(bytes))
+        complete(exec.fullName === 'exec' ? this.#withOwnReplies(client, exec, block, bytes) : bytes)
+      },
     )
     if (isMoved) watch?.release()
     return isMoved

@@ -4,6 +4,7 @@ import type { LoadResult } from '../../group/flights/flight.ts'
 import type { Group } from '../../group/group.ts'
 import { EXPIRES } from '../../store/record.ts'
 import { putValue } from '../../store/value.ts'
+import { type Context, within } from '../../telemetry/tracing.ts'
 import { CHANGED_IN_EACH, hasZeroTtl, keyName, MAX_ATTEMPTS } from '../loading/load-results.ts'
 import type { Block, BlockCommand } from './block.ts'
 
@@ -23,14 +24,23 @@ export class BlockLoads {
   /** By group and name. Only keys that were missing at some time. */
   readonly #needed = new Map<Group, Map<string, NeededKey>>()
   readonly #loadsFirst: (entry: BlockCommand) => boolean
+  readonly #contextOf: () => Context | undefined
   /** Reads that were counted as misses, and as hits of their other keys, when their loads began. */
   readonly #counted = new Set<BlockCommand>()
   #attempts = 0
 
-  /** @param loadsFirst whether a command needs the values of its keys before it runs */
-  constructor(block: Block, loadsFirst: (entry: BlockCommand) => boolean) {
+  /**
+   * @param loadsFirst whether a command needs the values of its keys before it runs
+   * @param contextOf the context of the loads, called when there are any
+   */
+  constructor(
+    block: Block,
+    loadsFirst: (entry: BlockCommand) => boolean,
+    contextOf: () => Context | undefined,
+  ) {
     this.#block = block
     this.#loadsFirst = loadsFirst
+    this.#contextOf = contextOf
   }
 
   /** Whether the reads of a command are counted as hits and misses already. */
@@ -52,6 +62,7 @@ export class BlockLoads {
     }
     let left = missing.length
     let failed: string | undefined
+    const context = this.#contextOf()
     for (const needed of missing) {
       const { group, key, isWrite } = needed
       const take = (result: LoadResult): void => {
@@ -61,7 +72,7 @@ export class BlockLoads {
         if (error !== undefined && (isWrite || isStale !== true)) failed ??= `ORIGIN ${group.name}: ${error}`
         if (--left === 0) done(failed)
       }
-      group.load(key, take, isWrite, waitedMs)
+      within(context, () => group.load(key, take, isWrite, waitedMs))
     }
     return true
   }

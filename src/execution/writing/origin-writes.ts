@@ -12,9 +12,11 @@ import { reasonOf } from '../../group/result.ts'
 import type { Writes } from '../../group/writes/writes.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
+import { isTracing, within } from '../../telemetry/tracing.ts'
 import { CHANGED_IN_EACH, keyName, MAX_ATTEMPTS } from '../loading/load-results.ts'
 import type { DeferredCommand, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
+import { beginCommand, errorOf } from '../spans.ts'
 import { apply, applyOutcome, type Change, retime } from './changes.ts'
 import { dryRun } from './dry-run.ts'
 import { countOf, type PlainWrite, plainWrite, replyOf } from './plain-writes.ts'
@@ -131,12 +133,14 @@ export class OriginWrites {
     const positions = command.keysOf(context)
     const args = context.args.detach()
     // Field by field: V8 makes an object that begins with a spread a dictionary, which doubles the cost of this function.
-    const { protocol, noTouch } = forwarded?.context ?? client
+    const { protocol, noTouch, trace } = forwarded?.context ?? client
+    const span = isTracing() ? beginCommand(client, command, group, trace) : undefined
     const written: PendingWrite = {
       client: forwarded?.context.client ?? client,
       group,
       protocol,
       noTouch,
+      trace: span?.context,
       command,
       args,
       positions,
@@ -149,6 +153,7 @@ export class OriginWrites {
     }
     client.pending.add(written)
     void this.#perform(written).then((reply) => {
+      span?.end(reply && errorOf(reply))
       client.pending.delete(written)
       if (reply !== undefined) {
         written.complete(reply)
@@ -183,7 +188,7 @@ export class OriginWrites {
       ...new Map(positions.map((i) => [args.latin1(i), args.copy(i)])).values(),
     ]
     let wait: KeyWait | undefined
-    return writes.exclusive(keys, async () => {
+    const perform = async (): Promise<Buffer | undefined> => {
       try {
         const loadResults = written.loadsFirst ? await load(group, keys) : NO_LOAD_RESULTS
         if (this.#resendIfMoved(written)) return undefined
@@ -209,7 +214,9 @@ export class OriginWrites {
       } catch (error) {
         return this.#failure(group, reasonOf(error))
       }
-    })
+    }
+    const { trace } = written
+    return writes.exclusive(keys, trace === undefined ? perform : () => within(trace, perform))
   }
 
   /** Writes the changes to the origin and the cache. Returns the reply. */

@@ -4,7 +4,7 @@ import type { Timers } from '../../bytes/clock.ts'
 import type { Value } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { SizeCounts } from '../../telemetry/size-counts.ts'
-import { begin, SpanKind, traced } from '../../telemetry/tracing.ts'
+import { begin, type Context, linkActive, NO_PARENT, SpanKind, traced } from '../../telemetry/tracing.ts'
 import type { Governor } from '../governor/governor.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
 import { type ReadResult, readResult, reasonOf } from '../result.ts'
@@ -134,6 +134,7 @@ export class Flights {
     const under = this.#flights.get(name)
     if (under !== undefined) {
       this.joined++
+      if (under.span !== undefined) linkActive(under.span.context)
       under.waiters.push(waiter)
       under.batch?.wait?.joined()
       return under
@@ -153,7 +154,7 @@ export class Flights {
     const name = key.toString('latin1')
     if (this.#flights.has(name) || this.refreshBackoffMs(key) > 0) return
     this.refreshes++
-    this.#start(key, name).isRefresh = true
+    this.#start(key, name, NO_PARENT).isRefresh = true
   }
 
   /** For how many ms a key is not refreshed in the background because its last refresh failed. */
@@ -161,10 +162,11 @@ export class Flights {
     return this.#pauses?.left(key, this.#options.now()) ?? 0
   }
 
-  #start(key: Buffer, name: string): Flight {
+  /** @param parent of its span; by default what is active */
+  #start(key: Buffer, name: string, parent?: Context): Flight {
     const flight = new Flight(key, this.#options.now(), this.#options.cachedVersion?.(key))
     flight.loadEpoch = this.#options.loadEpoch?.()
-    flight.span = begin('erinys.load', SpanKind.INTERNAL, { 'erinys.group': this.#options.group })
+    flight.span = begin('erinys.load', SpanKind.INTERNAL, { 'erinys.group': this.#options.group }, parent)
     this.#flights.set(name, flight)
     this.loads++
     const { timeoutMs, timers } = this.#options

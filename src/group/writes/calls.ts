@@ -3,6 +3,7 @@
 import type { Timers } from '../../bytes/clock.ts'
 import { Collection } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
+import { type Context, isTracing, NO_PARENT, SpanKind, traced } from '../../telemetry/tracing.ts'
 import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal, untilAborted } from '../lazy-abort-signal.ts'
 import {
@@ -81,8 +82,13 @@ export class WriteCalls {
       await new Promise<void>((resolve) => this.#ended.push(resolve))
   }
 
-  /** Resolves to the failure, or `undefined`. `isFree`: the governor does not limit it. */
-  async run(each: Write, isFree: boolean): Promise<Failure | undefined> {
+  /**
+   * Resolves to the failure, or `undefined`.
+   *
+   * @param isFree the governor does not limit it
+   * @param trace where its span begins; by default a trace of its own
+   */
+  async run(each: Write, isFree: boolean, trace: Context = NO_PARENT): Promise<Failure | undefined> {
     const { key, deadline } = each
     const { origin, group, timeoutMs, timers, governor, now, calls, accepted, appliedLate } = this.#options
     const late = new LazyAbortSignal()
@@ -92,7 +98,10 @@ export class WriteCalls {
     const call = (): Promise<void> | void => {
       asked.was = true
       asked.at = now()
-      asked.ends = write(origin, key.toString('utf8'), each, context)
+      const text = key.toString('utf8')
+      asked.ends = isTracing()
+        ? writeTraced(origin, text, each, context, trace)
+        : write(origin, text, each, context)
       return asked.ends
     }
     const expire = (): void => {
@@ -135,6 +144,18 @@ export class WriteCalls {
   abort(reason: Error): void {
     for (const call of this.#running) call.abort(reason)
   }
+}
+
+function writeTraced(
+  origin: Origin,
+  key: string,
+  each: Write,
+  context: WriteContext,
+  parent: Context,
+): Promise<void> {
+  const call = each.value === null ? 'remove' : 'store'
+  const attributes = { 'erinys.group': context.group, 'erinys.origin': origin.kind, 'erinys.call': call }
+  return traced('erinys.origin', SpanKind.CLIENT, attributes, parent, () => write(origin, key, each, context))
 }
 
 function write(

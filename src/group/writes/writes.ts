@@ -2,6 +2,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import { keySlot } from '../../bytes/crc16.ts'
+import { activeContext, type Context } from '../../telemetry/tracing.ts'
 import { unknownKey } from '../origin.ts'
 import { reasonOf } from '../result.ts'
 import { WriteCalls, type WrittenOrigin } from './calls.ts'
@@ -182,15 +183,16 @@ export class Writes {
     if (refused !== undefined) return conclude({ taken: NO_WRITES, unsure: NO_WRITES, error: refused })
     for (const { key } of this.#changed.size === 0 ? NO_WRITES : writes)
       this.#changed.delete(key.toString('latin1'))
+    const trace = activeContext()
     if (writes.length === 1) {
-      const failure = await this.#write(writes[0])
+      const failure = await this.#write(writes[0], trace)
       return conclude(this.#outcomeOf(writes, [failure]))
     }
     const stores = writes.filter(({ value }) => value !== null)
     const removals = writes.filter(({ value }) => value === null)
-    const failures = await Promise.all(stores.map((write) => this.#write(write)))
+    const failures = await Promise.all(stores.map((write) => this.#write(write, trace)))
     if (!failures.some((failure) => failure !== undefined))
-      failures.push(...(await Promise.all(removals.map((write) => this.#write(write)))))
+      failures.push(...(await Promise.all(removals.map((write) => this.#write(write, trace)))))
     return conclude(this.#outcomeOf([...stores, ...removals], failures))
   }
 
@@ -279,8 +281,8 @@ export class Writes {
   }
 
   /** Resolves to the failure, or `undefined`. */
-  #write(write: Write): Promise<Failure | undefined> {
-    return this.#calls.run(write, this.#isClosing && this.mode === 'behind')
+  #write(write: Write, trace?: Context): Promise<Failure | undefined> {
+    return this.#calls.run(write, this.#isClosing && this.mode === 'behind', trace)
   }
 
   #waitMs(): number {

@@ -14,9 +14,21 @@ export const CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
 }
 
-/** The format that a client prefers; Prometheus asks for OpenMetrics if it can read that. */
-export function formatFor(accept: string | undefined): MetricsFormat {
-  return accept?.includes('application/openmetrics-text') ? 'openmetrics' : 'prometheus'
+/** The format that a client prefers: OpenMetrics only if it names that, and no other text more (RFC 9110, 12.5.1). */
+export function formatFor(accept = ''): MetricsFormat {
+  const open = qualityOf('application/openmetrics-text', accept)
+  return open > 0 && open >= qualityOf('text/plain', accept) ? 'openmetrics' : 'prometheus'
+}
+
+/** The greatest quality with which a media type is accepted; 0: it is not named. */
+function qualityOf(type: string, accept: string): number {
+  const qualities = accept
+    .toLowerCase()
+    .split(',')
+    .map((range) => range.split(';').map((part) => part.trim()))
+    .filter(([name]) => name === type)
+    .map(([, ...parameters]) => parameters.find((each) => each.startsWith('q='))?.slice(2) ?? '1')
+  return Math.max(0, ...qualities.map((text) => Number(text) || 0))
 }
 
 /** The units that are a suffix of a name. */

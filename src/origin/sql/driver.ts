@@ -40,6 +40,8 @@ export interface DriverOptions {
   readonly statementTimeout: number
   /** Whether statements that write will be prepared. */
   readonly writes: boolean
+  /** PostgreSQL and MySQL: statements have the trace of their load or write as a comment, if it is sampled. */
+  readonly traceComments?: boolean
   /** The SQLite engine; by default the one that is available. */
   readonly sqlite?: SqliteEngine
   /** Called when an idle connection breaks. */

@@ -1,7 +1,15 @@
 // MySQL and MariaDB for the SQL origin, by `mysql2`.
 
 import { connect, isIP, type Socket } from 'node:net'
-import type { FieldPacket, Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
+import type {
+  FieldPacket,
+  Pool,
+  PoolConnection,
+  QueryOptions,
+  QueryResult,
+  ResultSetHeader,
+  RowDataPacket,
+} from 'mysql2/promise'
 import { abortable } from '../abortable.ts'
 import { type Cell, cellText, Literal, numberCell, timestampCell } from './cell.ts'
 import {
@@ -16,6 +24,7 @@ import {
   statementError,
   textOrBytes,
 } from './driver.ts'
+import { withTrace } from './trace-comment.ts'
 import { mysqlTarget } from './url.ts'
 
 /** Types of columns (MySQL: enum_field_types). */
@@ -139,11 +148,10 @@ class MysqlDriver implements Driver {
     const statement = await this.#with(signal, (connection) => connection.prepare(sql))
     const { statement: prepared } = statement as unknown as { statement: { parameters: readonly unknown[] } }
     checkParameters(prepared.parameters.length, parameters)
-    const timeout = this.#options.statementTimeout + 1000
     return async (values, until) => {
       const given = values.map(textOrBytes)
       const [result] = await this.#with(until, (connection) =>
-        connection.execute<ResultSetHeader>({ sql, values: given, timeout }),
+        this.#executePrepared<ResultSetHeader>(connection, { sql, values: given }),
       )
       return result.affectedRows
     }
@@ -188,16 +196,27 @@ class MysqlDriver implements Driver {
     // mysql2 silently drops surplus parameters.
     if (!sql.includes('?'))
       throw new StatementError('the statement has no parameter, write ?', false, undefined)
-    const timeout = this.#options.statementTimeout + 1000
-    const [rows, fields] = await connection.execute<RowDataPacket[][]>({
+    const [rows, fields] = await this.#executePrepared<RowDataPacket[][]>(connection, {
       sql,
       values: [...values],
       rowsAsArray: true,
-      timeout,
     })
     if (!Array.isArray(rows) || fields === undefined)
       throw new StatementError('the query returns no rows', false, undefined)
     return [rows, fields]
+  }
+
+  /** Executes a prepared statement. With a trace as a comment its text is another one each time: it is prepared for once. */
+  async #executePrepared<Result extends QueryResult>(
+    connection: PoolConnection,
+    statement: QueryOptions,
+  ): Promise<[Result, FieldPacket[]]> {
+    const timeout = this.#options.statementTimeout + 1000
+    if (this.#options.traceComments !== true) return connection.execute<Result>({ ...statement, timeout })
+    const sql = withTrace(statement.sql)
+    const result = await connection.execute<Result>({ ...statement, sql, timeout })
+    if (sql !== statement.sql) connection.unprepare({ ...statement, sql })
+    return result
   }
 }
 

@@ -11,6 +11,7 @@ import { SendBufferPool } from '../../../src/cluster/links/send-buffers.ts'
 import { Args } from '../../../src/resp/args.ts'
 import { REQUEST, RequestDecoder } from '../../../src/resp/decoder.ts'
 import { defaultLimits } from '../../../src/resp/limits.ts'
+import type { TraceHeaders } from '../../../src/telemetry/tracing.ts'
 import { WAIT_MS } from '../../support/budget.ts'
 
 export const SELF: Identity = { name: 'self:1', runId: 'a'.repeat(40), secret: 'secret' }
@@ -33,6 +34,8 @@ export class ScriptedPeer {
   /** Requests after the handshake, contexts included. */
   readonly requests: string[][] = []
   identity = PEER
+  /** What it says that it takes, behind its proof. */
+  takes: readonly string[] = []
   answer: Answer = ([, key]) => `$${key.length}\r\n${key}\r\n`
   port = 0
   readonly #server: Server
@@ -77,7 +80,8 @@ export class ScriptedPeer {
           const [, , , name, runId, proof, caller] = request
           const hello = answerHello(this.identity, { caller, answerer: nonce }, { name, runId }, proof)
           isPeer = hello !== null
-          answer = hello === null ? '-WRONGPASS the secret differs\r\n' : encodeRequest(hello)
+          answer =
+            hello === null ? '-WRONGPASS the secret differs\r\n' : encodeRequest([...hello, ...this.takes])
         }
         if (answer !== undefined) out.push(Buffer.from(answer as string, 'latin1'))
       }
@@ -123,8 +127,9 @@ export function get(key: string): Buffer {
   return encodeRequest(['GET', Buffer.from(key, 'latin1')])
 }
 
-export function contextBytes(context: number): Buffer {
-  return encodeRequest(['PEER', 'CONTEXT', `group${context}`, '2', '0', 'epoch'])
+export function contextBytes(context: number, trace?: TraceHeaders): Buffer {
+  const words = ['PEER', 'CONTEXT', `group${context}`, '2', '0', 'epoch']
+  return encodeRequest(trace === undefined ? words : [...words, trace.traceparent])
 }
 
 /** A link that records the events of its owner. */
@@ -134,7 +139,7 @@ export class TestLink implements LinkOwner {
   readonly ownerEvents: string[] = []
   readonly link: Link
 
-  constructor(port: number, options: Partial<LinkOptions> = {}) {
+  constructor(port: number, options: Partial<LinkOptions> = {}, takesTraces = false) {
     this.link = new Link(
       {
         peer: 'peer:2',
@@ -150,6 +155,7 @@ export class TestLink implements LinkOwner {
         ...options,
       },
       this,
+      takesTraces,
     )
   }
 
@@ -157,6 +163,12 @@ export class TestLink implements LinkOwner {
   get(receiver: Receiver, key: string, context = 0): boolean {
     const bytes = get(key)
     return this.link.send(receiver, context, bytes, 0, bytes.length)
+  }
+
+  /** Sends a GET with a trace. */
+  getTraced(receiver: Receiver, key: string, traceparent: string, context = 0): boolean {
+    const bytes = get(key)
+    return this.link.sendTraced({ traceparent, tracestate: '' }, receiver, context, bytes, 0, bytes.length)
   }
 
   onDirty(): void {

@@ -34,10 +34,24 @@ function check(text: string): void {
   }
 }
 
+/** The labels that the samples of an expression have. */
+function labelsOf(expression: string): readonly string[] {
+  const by = [...expression.matchAll(/\bby \(([^)]*)\)/g)].map(([, names]) => names.split(/,\s*/))
+  if (by.length > 0) return by[0]
+  if (/\b(?:sum|max|min|avg|count)\(/.test(expression)) return []
+  const [[name]] = usesIn(expression)
+  return ['job', 'instance', ...(metrics.get(name)?.labels ?? [])]
+}
+
+/** Names in a text for people, whose values come with the samples: `{{ $labels.group }}`, `{{group}}`. */
+function namesIn(text: string): string[] {
+  return [...text.matchAll(/\{\{\s*(?:\$labels\.)?([a-z_]+)\s*\}\}/g)].map(([, name]) => name)
+}
+
 interface Panel {
   readonly type: string
   readonly title: string
-  readonly targets?: readonly { readonly expr: string }[]
+  readonly targets?: readonly { readonly expr: string; readonly legendFormat?: string }[]
   readonly gridPos: { readonly x: number; readonly w: number }
 }
 
@@ -56,7 +70,8 @@ describe('the dashboard of Grafana', () => {
     (_, { targets, gridPos }) => {
       expect(targets?.length).toBeGreaterThan(0)
       expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24)
-      for (const { expr } of targets ?? []) {
+      for (const { expr, legendFormat = '' } of targets ?? []) {
+        for (const name of namesIn(legendFormat)) expect(labelsOf(expr), expr).toContain(name)
         expect(usesIn(expr).length, expr).toBeGreaterThan(0)
         check(expr)
       }
@@ -86,5 +101,7 @@ test('the alert rules', () => {
     const [, expression] = /expr: ([\s\S]*?)\n {8}(?:for|labels):/.exec(rule) ?? []
     expect(usesIn(expression).length, rule).toBeGreaterThan(0)
     check(expression)
+    const labels = labelsOf(expression)
+    for (const name of namesIn(rule)) expect(labels, rule).toContain(name)
   }
 })

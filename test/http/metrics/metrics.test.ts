@@ -138,9 +138,17 @@ test('OpenMetrics has the same figures', async () => {
 test('the format is the one that the client asks for', () => {
   expect(formatFor(undefined)).toBe('prometheus')
   expect(formatFor('text/plain')).toBe('prometheus')
+  expect(formatFor('*/*')).toBe('prometheus')
   expect(formatFor('application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2')).toBe(
     'openmetrics',
   )
+  expect(formatFor('Application/OpenMetrics-Text; version=0.0.1, text/plain')).toBe('openmetrics')
+  const both =
+    'application/openmetrics-text;q=0.5,application/openmetrics-text;version=1.0.0;q=0.7,text/plain;q=0.6'
+  expect(formatFor(both)).toBe('openmetrics')
+  expect(formatFor('text/plain;q=0.6,application/openmetrics-text;q=0.5')).toBe('prometheus')
+  expect(formatFor('application/openmetrics-text;q=0')).toBe('prometheus')
+  expect(formatFor('application/openmetrics-text;q=x, text/plain;q=')).toBe('prometheus')
 })
 
 test('counters never fall, whatever is done', async () => {

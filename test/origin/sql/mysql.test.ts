@@ -9,6 +9,11 @@ import { describeWithMariadb } from '../../support/mariadb.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { collectionTests, TABLES } from './collections.ts'
 import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf, warnsOnceOfBroken } from './origins.ts'
+import { traceCommentTests } from './trace-comments.ts'
+
+/** The statement that is running. */
+const PROCESSES = 'information_schema.processlist'
+const RUNNING = `from ${PROCESSES} where id = connection_id()`
 
 const quiet = { info: () => undefined, warn: () => undefined }
 
@@ -29,6 +34,15 @@ describeWithMariadb('MariaDB', (mariadb) => {
     for (const statement of TABLES) await mariadb().run(statement)
   })
   collectionTests({ url: () => mariadb().url, one: '?', many: 'in (?)' })
+
+  beforeAll(() => mariadb().run('create table traced (id int primary key, text text)'))
+  traceCommentTests({
+    url: () => mariadb().url,
+    query: `select info ${RUNNING} and ? is not null`,
+    batchQuery: `select k.id, p.info from (select 1 as id union select 2) k, ${PROCESSES} p where p.id = connection_id() and k.id in (?)`,
+    writeQuery: `replace into traced select ?, concat(info, ?) ${RUNNING}`,
+    written: async () => String((await mariadb().rows('select text from traced'))[0].text),
+  })
 
   let tables = 0
   originContract(

@@ -11,6 +11,7 @@ import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { collectionTests, TABLES } from './collections.ts'
 import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf, warnsOnceOfBroken } from './origins.ts'
+import { traceCommentTests } from './trace-comments.ts'
 
 const quiet = { info: () => undefined, warn: () => undefined }
 
@@ -37,6 +38,15 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     many: '= any($1)',
     // PGlite has a single session.
     options: { pool: 1 },
+  })
+
+  beforeAll(() => postgres().run('create table traced (id text primary key, text text)'))
+  traceCommentTests({
+    url: () => postgres().url,
+    query: 'select current_query() where $1::text is not null',
+    batchQuery: 'select id, current_query() from unnest($1::text[]) id',
+    writeQuery: `insert into traced values ($1, current_query() || $2) on conflict (id) do update set text = excluded.text`,
+    written: async () => String((await postgres().run('select text from traced'))[0].text),
   })
 
   let tables = 0

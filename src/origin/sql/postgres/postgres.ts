@@ -15,6 +15,7 @@ import {
   statementError,
   textOrBytes,
 } from '../driver.ts'
+import { withTrace } from '../trace-comment.ts'
 import { postgresTarget } from '../url.ts'
 import { TEXT_SETTINGS } from './session.ts'
 import { Altered, BYTEA, BYTEA_ARRAY, INTEGERS, keyText, PostgresTypes } from './types.ts'
@@ -93,7 +94,9 @@ class PostgresDriver implements Driver {
           typeof value === 'string' || typeof value === 'bigint' ? Buffer.from(String(value)) : value
         return types[i] === BYTEA ? bytes : textOrBytes(bytes)
       })
-      const { rowCount } = await this.#with(until, (client) => client.query({ text, values: given }))
+      const { rowCount } = await this.#with(until, (client) =>
+        client.query({ text: this.#traced(text), values: given }),
+      )
       return rowCount ?? 0
     }
   }
@@ -128,7 +131,7 @@ class PostgresDriver implements Driver {
   ): Promise<Rows> {
     return this.#with(signal, async (client) => {
       const { fields, rows } = await client.query<(string | null)[]>({
-        text,
+        text: this.#traced(text),
         values: [value],
         rowMode: 'array',
       })
@@ -149,6 +152,11 @@ class PostgresDriver implements Driver {
         keyText: (row, column) => keyText(oids[column], rows[row][column] ?? ''),
       }
     })
+  }
+
+  /** The text of a statement for the server, which gets it anew each time. */
+  #traced(text: string): string {
+    return this.#options.traceComments === true ? withTrace(text) : text
   }
 
   /** Runs `use` with a connection of the pool. */
