@@ -41,6 +41,10 @@ describeWithMariadb('MariaDB', (mariadb) => {
     query: `select info ${RUNNING} and ? is not null`,
     batchQuery: `select k.id, p.info from (select 1 as id union select 2) k, ${PROCESSES} p where p.id = connection_id() and k.id in (?)`,
     writeQuery: `replace into traced select ?, concat(info, ?) ${RUNNING}`,
+    async prepared() {
+      const [{ Value }] = await mariadb().rows("show global status like 'Prepared_stmt_count'")
+      return Number(Value)
+    },
     written: async () => String((await mariadb().rows('select text from traced'))[0].text),
   })
 
