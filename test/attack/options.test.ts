@@ -209,7 +209,7 @@ const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], str
 const WITHOUT_OPTIONS = new Set(
   (
     'del unlink invalidate exists touch mget mset msetnx ping quit ' +
-    'acl client cluster config command debug group info latency memory object peer peer|copy peer|take peer|tally peer|flush peer|flushed slowlog ' +
+    'acl client cluster config command debug group info latency memory object peer peer|context peer|copy peer|take peer|tally peer|flush peer|flushed slowlog ' +
     'config|get command|info command|docs latency|histogram latency|reset peer|exec peer|watch'
   ).split(' '),
 )
