@@ -7,7 +7,10 @@ import { basename, relative } from 'node:path'
 const MESSAGE_LINES = 12
 
 const [task, ...paths] = process.argv.slice(2)
-const reports = paths.map((path) => ({ name: basename(path, '.json'), ...JSON.parse(readFileSync(path, 'utf8')) }))
+const reports = paths.map((path) => ({
+  name: basename(path, '.json'),
+  ...JSON.parse(readFileSync(path, 'utf8')),
+}))
 
 function failuresOf({ testResults }) {
   return testResults.flatMap(({ name, status, message, assertionResults }) => {
@@ -31,5 +34,7 @@ if (task === 'failed') {
   }
   const first = reports.filter(({ name }) => !name.endsWith('.again'))
   const sum = (field) => first.reduce((total, report) => total + report[field], 0)
-  console.log(`${sum('numPassedTests')} passed, ${sum('numFailedTests')} failed, ${sum('numPendingTests')} skipped`)
+  console.log(
+    `${sum('numPassedTests')} passed, ${sum('numFailedTests')} failed, ${sum('numPendingTests')} skipped`,
+  )
 }
