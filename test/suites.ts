@@ -23,6 +23,7 @@ export const PROCESSES: readonly string[] = [
   'test/origin/sql/postgres.test.ts',
   'test/origin/sql/trigger.test.ts',
   'test/package.test.ts',
+  'test/runtimes.test.ts',
   'test/server/idle.test.ts',
 ]
 

@@ -57,6 +57,9 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308])
 /** Errors of a connection that the server closes while a request is on its way. */
 const CLOSED = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
+/** By its file: Bun replaces the package of this name by its own, which has no limits of connections and responses. */
+const loadUndici = (): Promise<typeof import('undici')> => import('undici/index.js')
+
 export class HttpClient {
   readonly #options: ClientOptions
   readonly #agents = new Map<string, Promise<Agent>>()
@@ -105,7 +108,7 @@ export class HttpClient {
 
   /** Connects to the server of a URL, and asks it for nothing. */
   async probe(url: string): Promise<void> {
-    const undici = await import('undici')
+    const undici = await loadUndici()
     const { tls, connectTimeout } = this.#options
     const { hostname, host, protocol, port } = new URL(url)
     const connect = undici.buildConnector({ ...tls, timeout: connectTimeout })
@@ -138,7 +141,7 @@ export class HttpClient {
     // Not to servers that others redirect to.
     if (purpose === 'origin') inject(headers)
     const dispatcher = await this.#agentFor(purpose, isFresh)
-    const undici = await import('undici')
+    const undici = await loadUndici()
     const requestedAt = clock.now()
     const response = await undici.request(url, { method, headers, body, signal, dispatcher })
     return {
@@ -176,7 +179,7 @@ export class HttpClient {
   }
 
   async #connect(purpose: Purpose, isFresh: boolean): Promise<Agent> {
-    const undici = await import('undici')
+    const undici = await loadUndici()
     const { connections, connectTimeout, timeout, maxResponse, tls } = this.#options
     const { cert: _cert, key: _key, ...withoutIdentity } = tls ?? {}
     const identity = purpose === 'origin' ? tls : withoutIdentity
