@@ -35,7 +35,6 @@ const program = new Command('erinys')
   .version(version, '-v, --version', 'print the version')
   .helpOption('-h, --help', 'print this help')
   .helpCommand(false)
-  .configureHelp({ showGlobalOptions: true })
   .configureOutput({
     // commander: `error: unknown option '--prot'\n(Did you mean --port?)`.
     outputError: (text, write) =>
@@ -131,7 +130,6 @@ program
 const sql = program
   .command('sql')
   .helpCommand(false)
-  .configureHelp({ showGlobalOptions: false })
   .description('print SQL that an origin needs in its database')
 
 sql
@@ -162,6 +160,9 @@ program
   .description('print the version')
   .action(() => console.log(version))
 
+for (const command of program.commands)
+  if (command !== sql && command.name() !== 'version')
+    command.addHelpText('after', '\nThe options of erinys --help apply, too.')
 addHelp(sql)
 addHelp(program)
 

@@ -63,7 +63,7 @@ describe.concurrent('without a node', () => {
     for (const name of [...settingNames, ...clusterSettingNames])
       expect(stdout).toContain(variableName(name).slice(7).replaceAll('_', '-').toLowerCase())
     expect(stdout).toContain("(default: a quarter of the machine's memory)")
-    expect(stdout).toMatch(/check .*check the configuration and print it/)
+    expect(stdout).toMatch(/check .*check the configuration and print what it means/)
   })
 
   test('an unknown option', async () => {
@@ -110,6 +110,8 @@ describe.concurrent('without a node', () => {
     expect(version).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: '' })
     expect(ofCheck.code).toBe(0)
     expect(ofCheck.stdout).toContain('Usage: erinys check')
+    expect(ofCheck.stdout).toContain('The options of erinys --help apply, too.')
+    expect(ofCheck.stdout).not.toContain('--maxmemory')
     expect(await run(['start', '--port', 'x'], { cwd: folder })).toEqual(
       await run(['--port', 'x'], { cwd: folder }),
     )
