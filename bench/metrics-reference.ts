@@ -6,10 +6,9 @@ import { table } from './reference.ts'
 /** Every metric: its name, type, labels and meaning. */
 export function metricReference(): string {
   return metricFamilies
-    .map(({ title, label, metrics }) => {
+    .map(({ title, labels: own, metrics }) => {
       const rows = metrics.map(({ name, type, labels, help }) => {
-        const all = label === undefined ? labels : [label, ...labels]
-        return [`\`${name}\``, type, all.map((each) => `\`${each}\``).join(', '), help]
+        return [`\`${name}\``, type, [...own, ...labels].map((each) => `\`${each}\``).join(', '), help]
       })
       return `**${title}**\n\n${table(['Metric', 'Type', 'Labels', 'Meaning'], rows)}`
     })

@@ -164,6 +164,7 @@ export function createParts(config: NodeConfig, options: NodeOptions): NodeParts
     micros,
     turn,
     log,
+    httpConnections: config.http?.maxConnections ?? 0,
     identity: { version, runId, startedAt: instant.now, configFile },
     ...(options.readConfig === undefined ? {} : { onReload: (isTrial) => state.onReload(isTrial) }),
     onShutdown: (now) => state.onShutdown(now),

@@ -61,6 +61,7 @@ export interface HttpConfig extends HttpOptions {
   readonly bind: readonly BindAddress[]
   /** HTTPS, and no HTTP. */
   readonly tls: boolean
+  readonly maxConnections: number
 }
 
 /** The port of a node that is started from the command line. */

@@ -3,7 +3,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { User } from '../access/user.ts'
+import { DEFAULT_USER } from '../access/users.ts'
 import { addressName } from '../cluster/member.ts'
+import type { HttpClient } from '../telemetry/http-stats.ts'
 import type { Caller } from './ports.ts'
 
 /*
@@ -17,31 +19,85 @@ const MAX_PARALLEL = 64
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-type Serve = (connection: HttpConnection, request: IncomingMessage, response: ServerResponse) => void
+/** What serves the requests of all connections. */
+export interface RequestHandlers {
+  /** A monotonic clock in µs. */
+  readonly micros: () => number
+  serve(connection: HttpConnection, request: IncomingMessage, response: ServerResponse): void
+  /** The response was sent, or the connection is closed. */
+  ended(response: ServerResponse, startedAt: number): void
+}
 
-export class HttpConnection {
+export class HttpConnection implements HttpClient {
   readonly id: number
   readonly address: string
   readonly localAddress: string
+  /** The command that its last request stands for; empty: none. */
+  lastCommand = ''
   readonly #socket: Socket
-  readonly #serve: Serve
-  readonly #served: () => void
+  readonly #handlers: RequestHandlers
+  readonly #openedAt: number
+  #lastActiveAt: number
   /** Requests without a response, and whether one of them may change something. */
   #active = 0
   #isExclusive = false
+  /** Plain reads under way: see `PlainConnection`. */
+  #plainReads = 0
   readonly #waiting: (readonly [IncomingMessage, ServerResponse])[] = []
   #isPaused = false
   #isClosing = false
   #caller: Caller | undefined
 
-  /** @param served called when the response to a request was sent, or the connection is closed */
-  constructor(id: number, socket: Socket, serve: Serve, served: () => void) {
+  constructor(id: number, socket: Socket, handlers: RequestHandlers) {
     this.id = id
     this.#socket = socket
-    this.#serve = serve
-    this.#served = served
+    this.#handlers = handlers
+    this.#openedAt = handlers.micros()
+    this.#lastActiveAt = this.#openedAt
     this.address = addressName(socket.remoteAddress ?? '?', socket.remotePort ?? 0)
     this.localAddress = addressName(socket.localAddress ?? '?', socket.localPort ?? 0)
+  }
+
+  get userName(): string {
+    return this.#caller?.user.name ?? DEFAULT_USER
+  }
+
+  get ageMs(): number {
+    return (this.#handlers.micros() - this.#openedAt) / 1000
+  }
+
+  get idleMs(): number {
+    return (this.#handlers.micros() - this.#lastActiveAt) / 1000
+  }
+
+  get activeRequests(): number {
+    return this.#active + this.#waiting.length + this.#plainReads
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  get receivedBytes(): number {
+    return this.#socket.bytesRead
+  }
+
+  get sentBytes(): number {
+    return this.#socket.bytesWritten
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  plainReadBegan(at: number): void {
+    this.#plainReads++
+    this.#lastActiveAt = at
+  }
+
+  plainReadEnded(at: number): void {
+    this.#plainReads--
+    this.#lastActiveAt = at
   }
 
   /** The caller of commands for a user. */
@@ -77,15 +133,18 @@ export class HttpConnection {
   #start(request: IncomingMessage, response: ServerResponse, isSafe: boolean): void {
     this.#active++
     this.#isExclusive = !isSafe
+    const startedAt = this.#handlers.micros()
+    this.#lastActiveAt = startedAt
     // Emitted once: `once` would cost more.
-    response.on('close', this.#ended)
-    this.#serve(this, request, response)
+    response.on('close', () => this.#ended(response, startedAt))
+    this.#handlers.serve(this, request, response)
   }
 
   /** A response was sent, or the connection is closed. */
-  readonly #ended = (): void => {
+  #ended(response: ServerResponse, startedAt: number): void {
     this.#active--
-    this.#served()
+    this.#lastActiveAt = this.#handlers.micros()
+    this.#handlers.ended(response, startedAt)
     if (this.#isClosing && this.#active === 0 && this.#waiting.length === 0) this.#socket.destroySoon()
     const { destroyed } = this.#socket
     while (this.#waiting.length > 0 && !destroyed) {

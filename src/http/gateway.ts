@@ -5,9 +5,11 @@ import type { ServerOptions as SecureOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { systemTimers } from '../bytes/clock.ts'
+import type { HttpStats, RouteStats } from '../telemetry/http-stats.ts'
+import { RareWarning } from '../telemetry/rare-warning.ts'
 import { RuntimeStats } from '../telemetry/runtime-stats.ts'
 import { begin, extracted, isTracing, SpanKind, within } from '../telemetry/tracing.ts'
-import { HttpConnection } from './connections.ts'
+import { HttpConnection, type RequestHandlers } from './connections.ts'
 import { Exchange, jsonText } from './exchange.ts'
 import { HttpListener, type TlsMaterial } from './listener.ts'
 import { Metrics } from './metrics/metrics.ts'
@@ -27,7 +29,9 @@ import { sendProblem } from './responses/refusal.ts'
 import type { Headers } from './responses/responder.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
+import { ownReport } from './routes/dashboard.ts'
 import { allRoutes } from './routes/table.ts'
+import { READ_OPERATION } from './routes/values.ts'
 
 /** Requests without a response beyond which new ones are refused. */
 const MAX_ACTIVE = 20_000
@@ -46,6 +50,16 @@ interface OwnSocket extends Socket {
   [CONNECTION]?: HttpConnection
 }
 
+const ROUTE_STATS = Symbol('route stats')
+
+interface OwnResponse extends ServerResponse {
+  /** Where the request is counted; `undefined`: it has no route. */
+  [ROUTE_STATS]?: RouteStats
+}
+
+/** Refused connections are logged at most this often. */
+const WARNING_INTERVAL_MS = 60_000
+
 export class HttpGateway {
   readonly routes: readonly Route[]
   readonly #services: Services
@@ -56,13 +70,12 @@ export class HttpGateway {
   readonly #uploads: Uploads
   readonly #listener: HttpListener
   readonly #connections = new Set<HttpConnection>()
-  #nextId = 1
-  #active = 0
-  readonly #serveRequest = (own: HttpConnection, request: IncomingMessage, response: ServerResponse): void =>
-    this.#serve(own, request, response)
-  readonly #requestEnded = (): void => {
-    this.#active--
-  }
+  readonly #stats: HttpStats
+  readonly #routeStats = new Map<Route, RouteStats>()
+  /** That of the route which plain reads are for. */
+  readonly #valueStats: RouteStats
+  readonly #handlers: RequestHandlers
+  readonly #refused: RareWarning
   #isClosing = false
   #closed: Promise<void> | undefined
 
@@ -75,11 +88,27 @@ export class HttpGateway {
     }
     this.#runtime = new RuntimeStats({ timers: systemTimers, micros: () => performance.now() * 1000 })
     const metrics = new Metrics(options.host, this.#runtime)
+    const stats = options.host.http
+    this.#stats = stats
+    for (const route of this.routes)
+      this.#routeStats.set(route, stats.addRoute(route.method, route.path.replace('*}', '}')))
+    this.#handlers = {
+      micros: stats.micros,
+      serve: (own, request, response) => this.#serve(own, request, response),
+      ended: (response: OwnResponse, startedAt) => {
+        const { headersSent, statusCode } = response
+        this.#ended(response[ROUTE_STATS] ?? stats.unrouted, headersSent ? statusCode : 0, startedAt)
+      },
+    }
+    this.#refused = new RareWarning(WARNING_INTERVAL_MS, () => stats.micros() / 1000)
     this.#services = { ...options, openApi, metrics }
+    options.host.report = () => JSON.stringify(ownReport(this.#services))
     this.#router = new Router(this.routes)
     const needsPassword = (): boolean => options.gate.anonymous === undefined
     this.#check = new OriginCheck(options.options, needsPassword)
     this.#plainReads = new PlainReads(this.#services, this.#check)
+    const valueRoute = this.routes.find(({ operation }) => operation === READ_OPERATION) as Route
+    this.#valueStats = this.#routeStats.get(valueRoute) as RouteStats
     this.#uploads = new Uploads(options.options.maxUploads)
     this.#listener = new HttpListener({
       options: options.options,
@@ -89,6 +118,9 @@ export class HttpGateway {
       handshakeFailed: options.handshakeFailed,
       onConnection: (socket) => this.#accept(socket),
       onRequest: (request, response) => this.#received(request, response),
+      onMalformed: (status) => stats.unrouted.ended(status, 0),
+      mostConnections: () => stats.maxConnections,
+      onRefused: () => this.#refuse(),
     })
   }
 
@@ -137,24 +169,53 @@ export class HttpGateway {
   }
 
   #accept(socket: OwnSocket): Omit<PlainHandlers, 'handOver'> {
-    const connection = new HttpConnection(this.#nextId++, socket, this.#serveRequest, this.#requestEnded)
+    const connection = new HttpConnection(this.#services.host.nextClientId(), socket, this.#handlers)
     socket[CONNECTION] = connection
     this.#connections.add(connection)
-    socket.once('close', () => this.#connections.delete(connection))
-    const { stats } = this.#services.host
-    stats.connections++
+    this.#stats.opened(connection)
+    socket.once('close', () => {
+      this.#connections.delete(connection)
+      this.#stats.closed(connection)
+    })
     return {
       serve: (request, place) => this.#servePlain(connection, request, place),
-      served: this.#requestEnded,
+      served: ({ status, startedAt }) => {
+        connection.plainReadEnded(this.#ended(this.#valueStats, status, startedAt))
+      },
     }
   }
 
   #servePlain(connection: HttpConnection, request: PlainRequest, place: Place): boolean {
-    if (this.#active >= MAX_ACTIVE) return false
-    this.#active++
+    const stats = this.#stats
+    if (stats.activeRequests >= MAX_ACTIVE) return false
+    stats.activeRequests++
+    place.startedAt = stats.micros()
+    connection.plainReadBegan(place.startedAt)
     const isServed = this.#plainReads.serve(connection, request, place)
-    if (!isServed) this.#active--
+    if (!isServed) {
+      stats.activeRequests--
+      connection.plainReadEnded(place.startedAt)
+    }
     return isServed
+  }
+
+  /** Counts a request that has ended. Returns when that was. */
+  #ended(route: RouteStats, status: number, startedAt: number): number {
+    const now = this.#stats.micros()
+    this.#stats.activeRequests--
+    route.ended(status, now - startedAt)
+    return now
+  }
+
+  #refuse(): void {
+    const { maxConnections } = this.#stats
+    this.#stats.rejectedConnections++
+    this.#refused.give((suppressed) => {
+      this.#services.log.warn(
+        { maxConnections, refused: suppressed + 1 },
+        'an HTTP connection was refused: there are as many as http.maxConnections allows',
+      )
+    })
   }
 
   #received(request: IncomingMessage, response: ServerResponse): void {
@@ -164,7 +225,7 @@ export class HttpGateway {
   }
 
   #serve(connection: HttpConnection, request: IncomingMessage, response: ServerResponse): void {
-    this.#active++
+    this.#stats.activeRequests++
     if (this.#isClosing) response.shouldKeepAlive = false
     const wait =
       request.headers.authorization === undefined ? 0 : this.#services.gate.waitOf(connection.address)
@@ -175,7 +236,7 @@ export class HttpGateway {
   #answer(connection: HttpConnection, request: IncomingMessage, response: ServerResponse): void {
     let cors: Headers | undefined
     try {
-      if (this.#active > MAX_ACTIVE) throw new RefusedError(overloaded(MAX_ACTIVE))
+      if (this.#stats.activeRequests > MAX_ACTIVE) throw new RefusedError(overloaded(MAX_ACTIVE))
       const method = request.method ?? ''
       const target = readTarget(request.url ?? '')
       const { headers } = request
@@ -199,6 +260,8 @@ export class HttpGateway {
         return
       }
       const { route, names, values } = found
+      ;(response as OwnResponse)[ROUTE_STATS] = this.#routeStats.get(route)
+      connection.lastCommand = route.access === 'public' ? '' : route.access.command
       const services = this.#services
       const user = userOf(services.gate, headers.authorization, connection.address, route)
       const caller = connection.callerFor(user)

@@ -7,6 +7,8 @@ import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import type { HttpOptions } from './options.ts'
 import { PlainConnection, type PlainHandlers, type PlainLimits } from './plain/connection.ts'
 import type { GatewayLog } from './ports.ts'
+import { type Problem, problemBody } from './responses/problem.ts'
+import { addProblem, type Headers } from './responses/responder.ts'
 
 /** Longer headers are refused with 431. Keys of 8 KiB fit, percent-encoded as a whole. */
 const MAX_HEADER_BYTES = 32 * 1024
@@ -33,6 +35,12 @@ export interface ListenerOptions {
   /** Returns what serves the plain reads of the connection. */
   readonly onConnection: (socket: Socket) => Omit<PlainHandlers, 'handOver'>
   readonly onRequest: RequestListener
+  /** What is no HTTP was answered with this status. */
+  readonly onMalformed: (status: number) => void
+  /** Of all addresses together. */
+  readonly mostConnections: () => number
+  /** A connection was refused: there are as many as may be. */
+  readonly onRefused: () => void
 }
 
 export class HttpListener {
@@ -41,6 +49,8 @@ export class HttpListener {
   /** Those that node:http does not know. */
   readonly #plain = new Set<PlainConnection>()
   readonly #limits: PlainLimits
+  /** Open connections on all addresses, handshakes of TLS included. */
+  #open = 0
   #isClosed = false
 
   constructor(options: ListenerOptions) {
@@ -102,7 +112,7 @@ export class HttpListener {
   }
 
   #create(): HttpServer {
-    const { options, tls, handshakeFailed, onRequest } = this.#options
+    const { options, tls, handshakeFailed, onRequest, onMalformed } = this.#options
     const { firstMs, idleMs } = this.#limits
     const limits: ServerOptions = {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -116,14 +126,17 @@ export class HttpListener {
     }
     const server = tls === undefined ? createServer(limits) : createSecureServer({ ...limits, ...tls })
     server.maxHeadersCount = MAX_HEADERS
-    server.maxConnections = options.maxConnections
     // A connection without any traffic, such as one whose client does not read.
     server.setTimeout(options.timeout)
     this.#takeConnections(server, tls === undefined ? 'connection' : 'secureConnection')
+    this.#limitConnections(server)
     server.on('request', onRequest)
     // Without it Node.js would ask for the body before the handler has seen its length.
     server.on('checkContinue', onRequest)
-    server.on('clientError', answerMalformed)
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      const status = answerMalformed(error, socket)
+      if (status !== undefined) onMalformed(status)
+    })
     // Before it, Node.js lets `answerMalformed` answer by a connection that has no keys yet.
     server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
       handshakeFailed?.(error, socket)
@@ -131,6 +144,23 @@ export class HttpListener {
     })
     server.on('dropRequest', (_request, socket: Socket) => socket.destroy())
     return server
+  }
+
+  /** Not `maxConnections` of a server: that is for one address, and closes without a word. */
+  #limitConnections(server: HttpServer): void {
+    const { tls, mostConnections, onRefused } = this.#options
+    const [accept] = server.listeners('connection')
+    server.removeAllListeners('connection')
+    server.on('connection', (socket: Socket) => {
+      if (this.#open >= mostConnections()) {
+        onRefused()
+        refuse(socket, tls === undefined)
+        return
+      }
+      this.#open++
+      socket.once('close', () => this.#open--)
+      accept.call(server, socket)
+    })
   }
 
   /** Connections come here first, and to the server with the first request that is no plain read. */
@@ -174,10 +204,39 @@ const MALFORMED: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
-/** Answers and closes: what follows on the connection cannot be told apart. */
-function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+/**
+ * Answers and closes: what follows on the connection cannot be told apart. Returns the status; `undefined`: nobody is
+ * there.
+ */
+function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): number | undefined {
   const status = MALFORMED[error.code ?? ''] ?? '400 Bad Request'
-  if (!socket.writable || error.code === 'ECONNRESET') socket.destroy()
-  else
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return undefined
+  }
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
+  return Number.parseInt(status, 10)
+}
+
+const TOO_MANY: Problem = {
+  status: 503,
+  type: 'overloaded',
+  detail:
+    'the node has as many HTTP connections as http.maxConnections allows: try again, or ask another node',
+  retryAfter: 1,
+}
+
+/** Closes a connection; where that can be said without a handshake, says why. */
+function refuse(socket: Socket, isPlain: boolean): void {
+  socket.on('error', () => socket.destroy())
+  if (!isPlain) {
+    socket.destroy()
+    return
+  }
+  const body = problemBody(TOO_MANY)
+  const headers: Headers = ['Connection', 'close', 'Content-Length', Buffer.byteLength(body)]
+  addProblem(headers, TOO_MANY)
+  let head = 'HTTP/1.1 503 Service Unavailable\r\n'
+  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
+  socket.end(`${head}\r\n${body}`, () => socket.destroy())
 }

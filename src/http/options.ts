@@ -5,7 +5,6 @@ export interface HttpOptions {
   readonly hosts: readonly string[]
   /** Web pages of these origins may ask; `*`: any. */
   readonly cors: readonly string[]
-  readonly maxConnections: number
   /** Connections without any traffic for this many ms are closed, and requests must arrive within it. */
   readonly timeout: number
   /** The most bytes of bodies that are received at the same time. */

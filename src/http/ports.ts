@@ -28,7 +28,9 @@ export interface Gate {
   readonly nobody: User
   /** How long credentials from an address have to wait before they are checked, ms. */
   waitOf(address: string): number
-  /** `undefined`: the credentials are wrong. `address`: whose they are, for the log. */
+  /** Whose the credentials are; `undefined`: they are wrong, which has no consequences yet: see `authenticate`. */
+  userOf(credentials: Credentials): User | undefined
+  /** The same; wrong ones are logged, and let later ones from this address wait. */
   authenticate(credentials: Credentials, address: string): User | undefined
   /** Whether a user may do what a route stands for. A refusal is logged. */
   allows(user: User, demand: Demand, address: string): boolean

@@ -20,6 +20,7 @@ import type { Args } from '../resp/args.ts'
 import { type DecoderLimits, defaultLimits } from '../resp/limits.ts'
 import { ReplyWriter } from '../resp/reply.ts'
 import { defaultEncodingLimits, type EncodingLimits } from '../store/types/encoding-limits.ts'
+import { HttpStats } from '../telemetry/http-stats.ts'
 import { type NodeIdentity, NodeStats } from '../telemetry/node-stats.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { Certificates } from '../tls/certificates.ts'
@@ -27,7 +28,7 @@ import { UsersFile } from './access/acl-file.ts'
 import { createAccess } from './access/create.ts'
 import { Clients } from './clients/clients.ts'
 import { Monitors } from './clients/monitors.ts'
-import { connectionRoom, openFilesLimit } from './clients/open-files.ts'
+import { connectionRoom, limitHttp, openFilesLimit } from './clients/open-files.ts'
 import { ClientPause } from './clients/pause.ts'
 import { ClientWarnings } from './clients/warnings.ts'
 import type { Connection } from './connection.ts'
@@ -66,6 +67,8 @@ export interface ServerOptions {
   readonly identity: NodeIdentity
   /** How many files the process may have open; by default the system's limit. */
   readonly openFiles?: number
+  /** The most connections that HTTP is configured to have; none: there is no HTTP. */
+  readonly httpConnections?: number
   /** Called on CONFIG RELOAD; see `Host.reload`. `undefined`: the node has no file to read. */
   readonly onReload?: (isTrial: boolean) => Promise<readonly string[]>
   /** Called on SHUTDOWN; with `now`, without waiting for outstanding replies. */
@@ -83,9 +86,11 @@ export class Server implements Host {
   readonly telemetry: Telemetry
   readonly slices: SliceQueue
   readonly stats: NodeStats
+  readonly http: HttpStats
   /** The embedding program, a client without a connection. */
   readonly program: Program
   activeExpiry = true
+  report: (() => string) | undefined
   readonly #options: ServerOptions
   readonly #limits: DecoderLimits
   readonly #settings: LiveSettings
@@ -106,10 +111,12 @@ export class Server implements Host {
     this.groups = groups
     this.cluster = cluster
     this.stats = new NodeStats(options.identity)
+    this.http = new HttpStats(micros)
     this.#warnings = new ClientWarnings(log, steady)
     this.#monitors = new Monitors(groups, () => instant.now)
     this.#pause = new ClientPause(instant, timers, () => this.#pauseEnded())
-    const room = connectionRoom(options.openFiles ?? openFilesLimit(), cluster !== undefined)
+    const { httpConnections = 0, openFiles = openFilesLimit() } = options
+    const room = connectionRoom(openFiles, cluster !== undefined, httpConnections)
     const table = createCommandTable()
     const access = createAccess(table, settings, options.users)
     this.access = access
@@ -134,6 +141,7 @@ export class Server implements Host {
       instant,
       keepaliveChanged: () => this.#clients.keepaliveChanged(),
     })
+    this.http.maxConnections = limitHttp(httpConnections, room, log)
     const reply = new ReplyWriter()
     const executor = new Executor(table, new Context(reply, instant, this), this, options.hasher)
     this.#executor = executor
@@ -278,6 +286,10 @@ export class Server implements Host {
 
   get droppedLogLines(): number {
     return this.#options.log.droppedLines ?? 0
+  }
+
+  nextClientId(): number {
+    return this.#clients.nextId()
   }
 
   setMonitor(client: Client, on: boolean): void {

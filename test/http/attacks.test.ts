@@ -270,7 +270,7 @@ test('more connections than are allowed are refused', async () => {
   second.write(`GET /healthz HTTP/1.1\r\n${HEAD}\r\n`)
   await received(second, (text) => text.endsWith('ok\n'))
   const third = await open(node.port)
-  await closed(third)
+  await closed(third.resume())
   first.destroy()
   await poll(
     () =>

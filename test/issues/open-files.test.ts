@@ -47,8 +47,23 @@ test('nothing is lowered where the limit suffices', async () => {
 })
 
 test('in a cluster there is room for other nodes', () => {
-  expect(connectionRoom(256, true)).toEqual({ clients: 144, peers: 24 })
-  expect(connectionRoom(1_048_576, true).peers).toBe(4096)
-  expect(connectionRoom(Number.POSITIVE_INFINITY, true).peers).toBe(4096)
-  expect(connectionRoom(10, true).clients).toBeGreaterThan(0)
+  expect(connectionRoom(256, true, 0)).toEqual({ clients: 144, peers: 24, http: 0 })
+  expect(connectionRoom(1_048_576, true, 0).peers).toBe(4096)
+  expect(connectionRoom(Number.POSITIVE_INFINITY, true, 0).peers).toBe(4096)
+  expect(connectionRoom(10, true, 1000).clients).toBeGreaterThan(0)
+})
+
+test('HTTP has its connections beside those of clients, and no more than a quarter of all', async () => {
+  expect(connectionRoom(10_064, false, 1000)).toEqual({ clients: 9000, peers: 0, http: 1000 })
+  expect(connectionRoom(264, false, 1000)).toEqual({ clients: 150, peers: 0, http: 50 })
+  expect(connectionRoom(Number.POSITIVE_INFINITY, true, 1000).http).toBe(1000)
+  running = await TestServer.start({ openFiles: 264, httpConnections: 1000 })
+  expect(running.settings.maxclients).toBe(150)
+  expect(running.server.http.maxConnections).toBe(50)
+  expect(running.log[1]).toEqual({
+    level: 'warn',
+    message:
+      "there may be 50 HTTP connections instead of 1000: the limit on open files does not allow more; raise it ('ulimit -n'), or set http.maxConnections",
+    fields: { httpConnections: 50, configured: 1000 },
+  })
 })

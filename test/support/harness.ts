@@ -29,6 +29,7 @@ import { UnreadBytes } from '../../src/server/output/unread-bytes.ts'
 import { createParameters } from '../../src/server/parameters.ts'
 import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
 import { defaultEncodingLimits, type EncodingLimits } from '../../src/store/types/encoding-limits.ts'
+import { HttpStats } from '../../src/telemetry/http-stats.ts'
 import { NodeStats } from '../../src/telemetry/node-stats.ts'
 import { Telemetry } from '../../src/telemetry/telemetry.ts'
 import { type Argument, asText, bytesOf, type RedisReply } from './resp.ts'
@@ -191,10 +192,12 @@ export class HarnessHost implements Host {
   readonly telemetry: Telemetry
   readonly slices: SliceQueue
   readonly stats: NodeStats
+  readonly http: HttpStats
   readonly settings: ServerSettings = defaultServerSettings(7000)
   readonly parameters: ReadonlyMap<string, Parameter>
   monitors = 0
   activeExpiry = true
+  report: (() => string) | undefined
   /** The calls of CLIENT PAUSE and SHUTDOWN. */
   pausedUntil = 0
   pausesAll = false
@@ -225,6 +228,7 @@ export class HarnessHost implements Host {
     }
     this.telemetry = telemetry
     this.slices = new SliceQueue(() => telemetry.now())
+    this.http = new HttpStats(() => telemetry.now())
     this.stats = new NodeStats({ version: '0.0.0', runId: 'a'.repeat(40), startedAt, configFile: '' })
     this.parameters = createParameters({
       settings: this.settings,
@@ -255,6 +259,10 @@ export class HarnessHost implements Host {
 
   get hllSparseMaxBytes(): number {
     return this.settings.hllSparseMaxBytes
+  }
+
+  nextClientId(): number {
+    return this.clients.size + this.http.clients.size + 1
   }
 
   setMonitor(client: HarnessClient, on: boolean): void {

@@ -16,6 +16,7 @@ import { Certificates } from '../../src/tls/certificates.ts'
 export interface TestServerOptions {
   /** By default without a limit. */
   readonly openFiles?: number
+  readonly httpConnections?: number
   /** With the files of certificates the server listens for TLS, too. */
   readonly settings?: Partial<ServerSettings>
   /** By name; by default `cache`, without an origin. */
@@ -45,7 +46,12 @@ export class TestServer {
   port = 0
   tlsPort = 0
 
-  private constructor({ settings = {}, groups = { cache: {} }, openFiles }: TestServerOptions) {
+  private constructor({
+    settings = {},
+    groups = { cache: {} },
+    openFiles,
+    httpConnections = 0,
+  }: TestServerOptions) {
     const { clock } = this
     const instant = new Instant(clock)
     const hasher = new Hasher({ low: 1, high: 2 })
@@ -77,6 +83,7 @@ export class TestServer {
       log,
       identity: { version: '0.0.0', runId: 'f'.repeat(40), startedAt: clock.now(), configFile: '' },
       openFiles: openFiles ?? Number.POSITIVE_INFINITY,
+      httpConnections,
       onShutdown: (now) => this.shutdowns.push(now),
     })
   }

@@ -19,6 +19,7 @@ import { forPeers, hasNoSuchGroup, subcommand } from './peer-subcommand.ts'
 import { transfers } from './transfers.ts'
 
 const TLS_ONLY = 'NOPERM links between nodes use TLS only (tls-cluster yes)'
+const NO_REPORT = 'ERR this node has no HTTP, and no dashboard'
 const WRONG_CERTIFICATE = 'NOPERM the certificate is not one of a node (tls-cluster-name)'
 
 export const peerCommands: readonly CommandSpec[] = [
@@ -109,6 +110,16 @@ export const peerCommands: readonly CommandSpec[] = [
           else if (host.cluster === undefined || hasNoSuchGroup(c)) reply.null()
           else reply.bulkText(JSON.stringify(host.cluster.requests.keyReport(group)))
         },
+      }),
+      subcommand({
+        name: 'report',
+        arity: 2,
+        complexity: 'O(N) where N is the number of groups.',
+        summary: 'Returns all about this node, for the dashboard of another one.',
+        ...forPeers(({ host, reply }) => {
+          if (host.report === undefined) reply.error(NO_REPORT)
+          else reply.bulkText(host.report())
+        }),
       }),
       subcommand({
         name: 'flush',

@@ -1,6 +1,7 @@
 // One line of CLIENT LIST and CLIENT INFO.
 
 import type { Args } from '../../resp/args.ts'
+import type { HttpClient } from '../../telemetry/http-stats.ts'
 import type { Client } from '../spec/client.ts'
 import type { Context } from '../spec/context.ts'
 
@@ -43,6 +44,47 @@ export function clientInfo(c: Context, client: Client): string {
     `resp=${client.protocol}`,
     `lib-name=${client.libName}`,
     `lib-ver=${client.libVersion}`,
+  ]
+  return fields.join(' ')
+}
+
+/**
+ * The same for an HTTP connection, whose flag is `H`. It is in no group (`db`) and has no version of the Redis protocol
+ * (`resp`); `cmd` is the command that the route of its last request stands for.
+ */
+export function httpClientInfo(client: HttpClient): string {
+  const { unsentBytes } = client
+  const fields = [
+    `id=${client.id}`,
+    `addr=${client.address}`,
+    `laddr=${client.localAddress}`,
+    'fd=-1',
+    'name=',
+    `age=${seconds(client.ageMs)}`,
+    `idle=${seconds(client.idleMs)}`,
+    'flags=H',
+    'db=-1',
+    'sub=0',
+    'psub=0',
+    'ssub=0',
+    'multi=-1',
+    'qbuf=0',
+    'qbuf-free=0',
+    'argv-mem=0',
+    'multi-mem=0',
+    'rbs=0',
+    'rbp=0',
+    'obl=0',
+    `oll=${client.activeRequests}`,
+    `omem=${unsentBytes}`,
+    `tot-mem=${CONNECTION_BYTES + unsentBytes}`,
+    `events=r${unsentBytes > 0 ? 'w' : ''}`,
+    `cmd=${client.lastCommand === '' ? 'NULL' : client.lastCommand}`,
+    `user=${client.userName}`,
+    'redir=-1',
+    'resp=0',
+    'lib-name=',
+    'lib-ver=',
   ]
   return fields.join(' ')
 }

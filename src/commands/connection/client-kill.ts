@@ -2,12 +2,16 @@
 
 import type { User } from '../../access/user.ts'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
+import type { HttpClient } from '../../telemetry/http-stats.ts'
 import type { Client } from '../spec/client.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 
-/** Every connection is of the type 'normal'; connections of the other types do not exist. */
-const TYPES = new Set(['normal', 'master', 'slave', 'replica', 'pubsub'])
+/** The type of HTTP connections; Redis has none. */
+export const HTTP_TYPE = 'http'
+
+/** Connections of the Redis protocol are of the type 'normal'; those of Redis's other types do not exist. */
+const TYPES = new Set(['normal', 'master', 'slave', 'replica', 'pubsub', HTTP_TYPE])
 
 interface Filters {
   id?: number
@@ -32,9 +36,12 @@ export function clientKill(c: Context): void {
   const filters = isOldForm ? { address: args.latin1(2), skipMe: false } : readFilters(c)
   if (filters === undefined) return
   const doomed = [...host.clients.values()].filter((each) => matches(each, filters, client))
+  const doomedHttp = [...host.http.clients.values()].filter((each) => matchesHttp(each, filters))
   for (const each of doomed) each.close(each === client)
-  if (!isOldForm) reply.integer(doomed.length)
-  else if (doomed.length === 0) reply.error('ERR No such client')
+  for (const each of doomedHttp) each.destroy()
+  const count = doomed.length + doomedHttp.length
+  if (!isOldForm) reply.integer(count)
+  else if (count === 0) reply.error('ERR No such client')
   else reply.ok()
 }
 
@@ -83,4 +90,12 @@ function matches(client: Client, filters: Filters, me: Client): boolean {
   if (localAddress !== undefined && client.localAddress !== localAddress) return false
   if (user !== undefined && client.user !== user) return false
   return !(skipMe && client === me)
+}
+
+function matchesHttp(client: HttpClient, { id, type, address, localAddress, user }: Filters): boolean {
+  if (id !== undefined && client.id !== id) return false
+  if (type !== undefined && type !== HTTP_TYPE) return false
+  if (address !== undefined && client.address !== address) return false
+  if (localAddress !== undefined && client.localAddress !== localAddress) return false
+  return user === undefined || client.userName === user.name
 }

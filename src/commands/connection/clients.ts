@@ -6,8 +6,8 @@ import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
 import { NOT_AN_INTEGER, SYNTAX_ERROR, wrongSubcommand } from '../spec/errors.ts'
 import { arg, oneOf, option, token } from '../spec/shorthand.ts'
-import { clientInfo } from './client-info.ts'
-import { clientKill, clientType } from './client-kill.ts'
+import { clientInfo, httpClientInfo } from './client-info.ts'
+import { clientKill, clientType, HTTP_TYPE } from './client-kill.ts'
 import { isPlainName, NAME_ERROR } from './client-names.ts'
 import {
   clientKillArguments,
@@ -221,12 +221,15 @@ function onOrOff({ args, reply }: Context, set: (on: boolean) => void): void {
 function list(c: Context): void {
   const { args, host, reply } = c
   let clients = [...host.clients.values()]
+  let httpClients = [...host.http.clients.values()]
   if (args.count === 4 && args.is(2, 'TYPE')) {
     const type = clientType(c, 3)
     if (type === undefined) return
     if (type !== 'normal') clients = []
+    if (type !== HTTP_TYPE) httpClients = []
   } else if (args.count > 3 && args.is(2, 'ID')) {
     clients = []
+    httpClients = []
     for (let i = 3; i < args.count; i++) {
       const id = parseInteger(args.buf, args.start[i], args.end[i])
       if (Number.isNaN(id)) {
@@ -235,12 +238,15 @@ function list(c: Context): void {
       }
       const client = host.clients.get(id)
       if (client !== undefined) clients.push(client)
+      const httpClient = host.http.clients.get(id)
+      if (httpClient !== undefined) httpClients.push(httpClient)
     }
   } else if (args.count !== 2) {
     reply.error(SYNTAX_ERROR)
     return
   }
-  reply.verbatim('txt', clients.map((client) => `${clientInfo(c, client)}\n`).join(''))
+  const lines = [...clients.map((client) => clientInfo(c, client)), ...httpClients.map(httpClientInfo)]
+  reply.verbatim('txt', lines.map((line) => `${line}\n`).join(''))
 }
 
 function pause({ args, host, instant, reply }: Context): void {

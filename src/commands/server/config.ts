@@ -225,6 +225,7 @@ function encodeTexts(texts: readonly string[]): Buffer {
 function resetStatistics({ host, reply }: Context): void {
   host.telemetry.reset()
   host.stats.reset()
+  host.http.reset()
   host.access.log.resetCounts()
   for (const group of host.groups) {
     const { store, flights, waitLimit, writes } = group

@@ -98,6 +98,8 @@ export function clientsSection({ host, waits }: Context): Fields {
     ['total_blocking_keys', waits.keys],
     ['total_blocking_keys_on_nokey', 0],
     ['waiting_commands', waits.size],
+    ['http_connections', host.http.clients.size],
+    ['http_max_connections', host.http.maxConnections],
   ]
 }
 

@@ -4,6 +4,7 @@ import type { Access } from '../../access/access.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
+import type { HttpStats } from '../../telemetry/http-stats.ts'
 import type { NodeStats } from '../../telemetry/node-stats.ts'
 import type { CommandStats, Telemetry } from '../../telemetry/telemetry.ts'
 import type { Certificates } from '../../tls/certificates.ts'
@@ -63,6 +64,8 @@ export interface Host {
   /** The commands that run in slices. */
   readonly slices: SliceQueue
   readonly stats: NodeStats
+  /** The connections and requests of HTTP clients. */
+  readonly http: HttpStats
   /** What CONFIG shows and sets, by name. */
   readonly parameters: ReadonlyMap<string, Parameter>
   /** How many clients are in MONITOR. */
@@ -73,6 +76,8 @@ export interface Host {
   readonly handshakes: number
   /** Lines of the log that could not be written. */
   readonly droppedLogLines: number
+  /** A number for a connection of any protocol. */
+  nextClientId(): number
   setMonitor(client: Client, on: boolean): void
   feedMonitors(client: Client, command: CommandTraits, args: Args): void
   /** Whether CLIENT PAUSE delays this command now; its client is resumed when the pause ends. */
@@ -80,6 +85,8 @@ export interface Host {
   /** Delays writes, or all commands, until `until` (ms since the epoch). Of several calls, the latest end counts. */
   pause(until: number, all: boolean): void
   unpause(): void
+  /** Tells another node all about this one, as JSON, for its dashboard; `undefined`: it has no HTTP. */
+  report: (() => string) | undefined
   /** Whether expired entries are removed in the background, or only when they are accessed (DEBUG SET-ACTIVE-EXPIRE). */
   activeExpiry: boolean
   /**

@@ -2,7 +2,6 @@
 
 import { type GroupStats, groupStats } from '../../commands/own/group-stats.ts'
 import type { Host } from '../../commands/spec/host.ts'
-import type { Group } from '../../group/group.ts'
 import type { RuntimeStats } from '../../telemetry/runtime-stats.ts'
 import { clusterView } from '../metrics/cluster.ts'
 import { CALL_SECONDS } from '../metrics/metric.ts'
@@ -47,6 +46,8 @@ interface NodeState {
   readonly clients: number
   readonly peers: number
   readonly maxClients: number
+  /** `null`: it has no HTTP. */
+  readonly http: HttpState | null
   readonly bytesIn: number
   readonly bytesOut: number
   readonly usedBytes: number
@@ -58,6 +59,12 @@ interface NodeState {
   /** How often a timer was at most as late as `loadLimits` say; the last one: all. */
   readonly delayCounts: readonly number[]
   readonly droppedLogLines: number
+}
+
+interface HttpState {
+  readonly connections: number
+  readonly maxConnections: number
+  readonly requests: number
 }
 
 export interface GroupState extends GroupStats {
@@ -125,28 +132,46 @@ export interface StateSources {
   readonly host: Host
   readonly runtime: RuntimeStats
   readonly phase: Phase
-  readonly may: DashboardState['may']
-  /** Keys are data: a user who may not browse a group does not see them. */
-  readonly seesKeysOf: (group: Group) => boolean
-  /** Its entries are commands of all clients, on keys of any group. */
-  readonly seesSlowLog: boolean
   /** Milliseconds since the epoch. */
   readonly now: number
 }
 
-export function dashboardState(sources: StateSources): DashboardState {
-  const { host, runtime, phase, may, seesKeysOf, seesSlowLog, now } = sources
+/** What a user may do and see. */
+export interface Rights {
+  readonly may: DashboardState['may']
+  /** Keys are data: a user who may not browse a group does not see them. */
+  readonly seesKeysOf: (group: string) => boolean
+  /** Its entries are commands of all clients, on keys of any group. */
+  readonly seesSlowLog: boolean
+}
+
+/** Everything about a node, as nodes tell it each other. */
+export type NodeReport = Omit<DashboardState, 'may'>
+
+/** What of a node's report a user sees. */
+export function shownTo(report: NodeReport, { may, seesKeysOf, seesSlowLog }: Rights): DashboardState {
+  return {
+    ...report,
+    hotKeys: report.hotKeys.filter(({ group }) => seesKeysOf(group)).slice(0, 2 * HOT_KEYS),
+    slowLog: seesSlowLog ? report.slowLog : [],
+    failures: report.failures.map((failure) =>
+      seesKeysOf(failure.group) ? failure : { ...failure, key: { id: '', text: '' } },
+    ),
+    may,
+  }
+}
+
+export function nodeReport({ host, runtime, phase, now }: StateSources): NodeReport {
   const cluster = clusterStateOf(host)
   return {
     at: now,
     node: nodeStateOf(host, runtime, phase, cluster?.self),
     groups: host.groups.map(groupStateOf),
     cluster,
-    hotKeys: hotKeysOf(host, seesKeysOf),
-    slowLog: seesSlowLog ? slowLogOf(host) : [],
-    failures: failuresOf(host, seesKeysOf),
+    hotKeys: hotKeysOf(host),
+    slowLog: slowLogOf(host),
+    failures: failuresOf(host),
     loadLimits: CALL_SECONDS,
-    may,
   }
 }
 
@@ -168,8 +193,9 @@ function nodeStateOf(host: Host, runtime: RuntimeStats, phase: Phase, name: stri
     clients: clients.size - peers,
     peers,
     maxClients: Number(parameters.get('maxclients')?.get() ?? 0),
-    bytesIn: stats.inputBytes,
-    bytesOut: stats.outputBytes,
+    http: httpStateOf(host),
+    bytesIn: stats.inputBytes + host.http.receivedBytes,
+    bytesOut: stats.outputBytes + host.http.sentBytes,
     usedBytes: groups.reduce((sum, { store }) => sum + store.usedBytes, 0),
     budgetBytes: groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0),
     residentBytes: rss,
@@ -178,6 +204,11 @@ function nodeStateOf(host: Host, runtime: RuntimeStats, phase: Phase, name: stri
     delayCounts: [...eventLoopDelay.cumulative(LOAD_LIMITS), eventLoopDelay.count],
     droppedLogLines: host.droppedLogLines,
   }
+}
+
+function httpStateOf({ http }: Host): HttpState | null {
+  const { maxConnections, clients, requests } = http
+  return maxConnections === 0 ? null : { connections: clients.size, maxConnections, requests }
 }
 
 function groupStateOf(group: Host['groups'][number], index: number): GroupState {
@@ -218,14 +249,12 @@ function clusterStateOf({ cluster }: Host): ClusterState | null {
   }
 }
 
-function hotKeysOf({ groups }: Host, seesKeysOf: StateSources['seesKeysOf']): HotKeyState[] {
+function hotKeysOf({ groups }: Host): HotKeyState[] {
   return groups
-    .filter(seesKeysOf)
     .flatMap(({ name, hotKeys }) =>
       hotKeys.top(HOT_KEYS).map(({ key, rate, share }) => ({ ...keyName(key), group: name, rate, share })),
     )
     .sort((a, b) => b.rate - a.rate)
-    .slice(0, 2 * HOT_KEYS)
 }
 
 function slowLogOf({ telemetry }: Host): SlowState[] {
@@ -238,19 +267,18 @@ function slowLogOf({ telemetry }: Host): SlowState[] {
   }))
 }
 
-function failuresOf({ groups }: Host, seesKeysOf: StateSources['seesKeysOf']): FailureState[] {
+function failuresOf({ groups }: Host): FailureState[] {
   return groups
-    .flatMap((group) => {
-      const seesKeys = seesKeysOf(group)
-      return group.originCalls.latestFailures.map(({ kind, error, key, at, count }) => ({
-        group: group.name,
+    .flatMap(({ name: group, originCalls }) =>
+      originCalls.latestFailures.map(({ kind, error, key, at, count }) => ({
+        group,
         kind,
         error,
-        key: seesKeys ? keyName(key) : { id: '', text: '' },
+        key: keyName(key),
         at,
         count,
-      }))
-    })
+      })),
+    )
     .sort((a, b) => b.at - a.at)
     .slice(0, SLOW_ENTRIES)
 }

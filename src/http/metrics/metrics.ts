@@ -5,6 +5,7 @@ import type { RuntimeStats } from '../../telemetry/runtime-stats.ts'
 import { type ClusterView, clusterMetrics, clusterView, type PeerView, peerMetrics } from './cluster.ts'
 import { commandMetrics, isUsed } from './commands.ts'
 import { groupMetrics } from './groups.ts'
+import { httpMetrics, routeMetrics, routesOf } from './http.ts'
 import { labelText, type Metric } from './metric.ts'
 import { nodeMetrics, nodeView } from './node.ts'
 import { type LabelledSubject, type MetricsFormat, MetricsText } from './text.ts'
@@ -12,17 +13,19 @@ import { type LabelledSubject, type MetricsFormat, MetricsText } from './text.ts
 /** The metrics of one kind of subject, for the documentation. */
 export interface MetricFamily {
   readonly title: string
-  /** The label that names the subject; `undefined`: there is one subject. */
-  readonly label: string | undefined
+  /** The labels that name the subject; none: there is one subject. */
+  readonly labels: readonly string[]
   readonly metrics: readonly Metric<never>[]
 }
 
 export const metricFamilies: readonly MetricFamily[] = [
-  { title: 'Groups and their origins', label: 'group', metrics: groupMetrics },
-  { title: 'Commands', label: 'command', metrics: commandMetrics },
-  { title: 'Cluster', label: undefined, metrics: clusterMetrics },
-  { title: 'Other nodes', label: 'peer', metrics: peerMetrics },
-  { title: 'Node, process and runtime', label: undefined, metrics: nodeMetrics },
+  { title: 'Groups and their origins', labels: ['group'], metrics: groupMetrics },
+  { title: 'Commands', labels: ['command'], metrics: commandMetrics },
+  { title: 'HTTP', labels: [], metrics: httpMetrics },
+  { title: 'Routes of HTTP', labels: ['method', 'route'], metrics: routeMetrics },
+  { title: 'Cluster', labels: [], metrics: clusterMetrics },
+  { title: 'Other nodes', labels: ['peer'], metrics: peerMetrics },
+  { title: 'Node, process and runtime', labels: [], metrics: nodeMetrics },
 ]
 
 export class Metrics {
@@ -52,6 +55,10 @@ export class Metrics {
         .filter(isUsed)
         .map((subject) => ({ subject, labels: labelText('command', subject.name) })),
     )
+    if (host.http.maxConnections > 0) {
+      writeAll(text, httpMetrics, [{ subject: host.http, labels: '' }])
+      writeAll(text, routeMetrics, routesOf(host.http))
+    }
     const view = host.cluster && clusterView(host.cluster)
     if (view !== undefined) {
       writeAll(text, clusterMetrics, [{ subject: view, labels: '' }])

@@ -62,7 +62,7 @@ const node: readonly Metric<NodeView>[] = [
   info('erinys_build_info', 'The version of Erinys.', ['version'], ({ host }) => [
     host.stats.identity.version,
   ]),
-  gauge('erinys_connected_clients', 'Connections of clients.', ({ clients }) => clients.clients),
+  gauge('erinys_connected_clients', 'Connections of Redis clients.', ({ clients }) => clients.clients),
   gauge(
     'erinys_connected_peers',
     'Connections that other nodes have opened.',
@@ -81,7 +81,11 @@ const node: readonly Metric<NodeView>[] = [
   gauge('erinys_max_clients', 'The limit of connections (maxclients).', ({ host }) =>
     Number(host.parameters.get('maxclients')?.get()),
   ),
-  counter('erinys_connections_total', 'Connections accepted.', ({ host }) => host.stats.connections),
+  counter(
+    'erinys_connections_total',
+    'Connections accepted, without those of HTTP.',
+    ({ host }) => host.stats.connections,
+  ),
   counter(
     'erinys_rejected_connections_total',
     'Connections rejected because there were too many.',

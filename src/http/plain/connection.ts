@@ -30,8 +30,8 @@ export interface PlainLimits {
 export interface PlainHandlers {
   /** Answers a request by filling the place. False: it is not for this class, and `place` is not used. */
   serve(request: PlainRequest, place: Place): boolean
-  /** A place that `serve` has taken was filled, or its client is gone. */
-  served(): void
+  /** The response of a place that `serve` has taken was sent, or its client is gone. */
+  served(place: Place): void
   /** Serves the rest of the connection. `received`: what was read and not served. */
   handOver(received: Buffer): void
 }
@@ -82,7 +82,7 @@ export class PlainConnection {
       const place = places.shift() as Place
       const isLast = this.#isClosing && places.length === 0
       send(this.#socket, place.head + closingOf(this.#limits.idleMs, isLast), place.body)
-      this.#handlers.served()
+      this.#handlers.served(place)
       if (isLast) this.#socket.destroySoon()
     }
     if (places.length === 0) this.#becomeIdle()
@@ -166,7 +166,10 @@ export class PlainConnection {
   readonly #failed = (): void => {}
 
   readonly #closed = (): void => {
-    for (const _ of this.#places) this.#handlers.served()
+    for (const place of this.#places) {
+      place.status = 0
+      this.#handlers.served(place)
+    }
     this.#places.length = 0
     this.#text = ''
   }
@@ -174,6 +177,10 @@ export class PlainConnection {
 
 /** The place of a response in their order. */
 export class Place {
+  /** When its request was received, µs of a monotonic clock. */
+  startedAt = 0
+  /** 0: there is no response. */
+  status = 0
   head = ''
   body: Buffer | string | undefined
   isFilled = false
@@ -188,8 +195,9 @@ export class Place {
   }
 
   /** @param head the status line and header lines, without those of the connection */
-  fill(head: string, body: Buffer | string | undefined): void {
+  fill(status: number, head: string, body: Buffer | string | undefined): void {
     if (this.isFilled) return
+    this.status = status
     this.head = head
     this.body = body
     this.isFilled = true

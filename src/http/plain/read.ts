@@ -59,6 +59,6 @@ export class PlainRead extends Responder implements Read {
     let head = status === 200 ? OK : `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
     // The node makes the values: none has a line end.
     for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-    this.#place.fill(head, this.method === 'HEAD' ? undefined : body)
+    this.#place.fill(status, head, this.method === 'HEAD' ? undefined : body)
   }
 }

@@ -1,8 +1,10 @@
 // Serves plain reads: those that need a check which may fail are left to the routes, so that each refusal has one place.
 
+import type { User } from '../../access/user.ts'
 import { isTracing } from '../../telemetry/tracing.ts'
 import type { HttpConnection } from '../connections.ts'
 import type { Services } from '../ports.ts'
+import { parseCredentials } from '../requests/credentials.ts'
 import type { OriginCheck } from '../requests/origin-check.ts'
 import { decodeBytes } from '../requests/target.ts'
 import { getValue, READ_ACCESS } from '../routes/values.ts'
@@ -23,13 +25,15 @@ export class PlainReads {
   serve(connection: HttpConnection, request: PlainRequest, place: Place): boolean {
     const services = this.#services
     const { gate, host } = services
-    const user = gate.anonymous
-    if (user === undefined || isTracing()) return false
-    if (this.#check.problemOf(request.headers, undefined, request.method) !== undefined) return false
+    const { headers, method } = request
+    if (isTracing() || this.#check.problemOf(headers, undefined, method) !== undefined) return false
+    const user = this.#userOf(connection, headers.authorization)
+    if (user === undefined) return false
     const group = host.groups.find(({ name }) => name === request.group)
     if (group === undefined) return false
     const key = decodeBytes(request.key)
     if (!gate.wouldAllow(user, { command: READ_ACCESS.command, group, key })) return false
+    connection.lastCommand = READ_ACCESS.command
     const read = new PlainRead(services, connection.callerFor(user), group, key, request, place)
     try {
       getValue(read)
@@ -37,5 +41,14 @@ export class PlainReads {
       read.fail(error)
     }
     return true
+  }
+
+  /** Who asks; `undefined`: wrong credentials, none where some are needed, or some that have to wait. */
+  #userOf({ address }: HttpConnection, authorization: string | undefined): User | undefined {
+    const { gate } = this.#services
+    if (authorization === undefined) return gate.anonymous
+    if (gate.waitOf(address) > 0) return undefined
+    const credentials = parseCredentials(authorization)
+    return credentials && gate.userOf(credentials)
   }
 }

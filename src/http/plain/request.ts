@@ -3,9 +3,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /*
- * Only unambiguous requests are recognized: no query, no body, no credentials, no web origin, no header
- * twice, and each of its bytes is where RFC 9112 wants it. Whatever is not, malformed requests included, is for
- * node:http: nothing is ever refused here.
+ * Only unambiguous requests are recognized: no query, no body, no web origin, no header twice, and each of its bytes is
+ * where RFC 9112 wants it. Whatever is not, malformed requests included, is for node:http: nothing is ever refused here.
  */
 
 /** The target has neither a query nor a fragment. */
@@ -21,9 +20,8 @@ const END = '\r\n\r\n'
 /** More, of the request line or of the headers, are left to node:http, which has a limit of both together. */
 const MAX_CHARACTERS = 8192
 
-/** A body, another protocol, or a response that depends on who asks. */
+/** A body, another protocol, or a response that depends on the page that asks. */
 const NOT_PLAIN: ReadonlySet<string> = new Set([
-  'authorization',
   'content-length',
   'expect',
   'origin',
@@ -43,7 +41,10 @@ export interface PlainRequest {
 }
 
 export class PlainRequestReader {
-  /** The header lines of the last request, and what they say: a client repeats them. */
+  /**
+   * The header lines of the last request, and what they say: a client repeats them. Empty after lines with credentials:
+   * the time of a comparison must tell nothing about them to another client behind the same proxy.
+   */
   #lines = ''
   #headers: IncomingHttpHeaders | undefined
 
@@ -67,9 +68,11 @@ export class PlainRequestReader {
     if (known !== '' && text.startsWith(known, begin)) return begin + known.length
     const end = text.indexOf(END, begin)
     if (end < 0 || end - begin > MAX_CHARACTERS) return -1
+    const lines = text.slice(begin, end + END.length)
+    this.#headers = plainHeaders(lines)
     // A copy: a slice would keep all of the text.
-    this.#lines = Buffer.from(text.slice(begin, end + END.length), 'latin1').toString('latin1')
-    this.#headers = plainHeaders(this.#lines)
+    const isSecret = this.#headers?.authorization !== undefined
+    this.#lines = isSecret ? '' : Buffer.from(lines, 'latin1').toString('latin1')
     return end + END.length
   }
 }

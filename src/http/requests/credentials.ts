@@ -22,18 +22,31 @@ const MAX_LENGTH = 8192
  */
 export function readCredentials(header: string | undefined): Credentials | undefined {
   if (header === undefined) return undefined
+  const credentials = parseCredentials(header)
+  if (credentials !== undefined) return credentials
+  throw new BadRequestError('the header Authorization must be Basic with a name and a password, or Bearer')
+}
+
+/** `undefined`: it is neither of the two schemes. */
+export function parseCredentials(header: string): Credentials | undefined {
   const [, scheme, text] = /^([A-Za-z]+) +([A-Za-z0-9\-._~+/]+=*) *$/.exec(header.slice(0, MAX_LENGTH)) ?? []
   switch (scheme?.toLowerCase()) {
     case 'basic': {
       const decoded = Buffer.from(text, 'base64').toString('utf8')
       const colon = decoded.indexOf(':')
-      if (colon < 0) break
+      if (colon < 0) return undefined
       return { name: decoded.slice(0, colon), password: decoded.slice(colon + 1) }
     }
     case 'bearer':
       return { name: undefined, password: text }
+    default:
+      return undefined
   }
-  throw new BadRequestError('the header Authorization must be Basic with a name and a password, or Bearer')
+}
+
+/** As the users are named: with one character per byte. */
+function usernameOf(name = ''): string {
+  return name === '' ? DEFAULT_USER : latin1(name)
 }
 
 /** What the access check needs of the node. */
@@ -66,11 +79,15 @@ export class AccessGate implements Gate {
     return access.delays.waitOf(hostOf(address), instant.monotonicMs)
   }
 
-  authenticate({ name = '', password }: Credentials, address: string): User | undefined {
+  userOf({ name, password }: Credentials): User | undefined {
+    return this.#node.access.authenticate(usernameOf(name), Buffer.from(password))
+  }
+
+  authenticate(credentials: Credentials, address: string): User | undefined {
     const { access, instant, loginFailed } = this.#node
-    const username = name === '' ? DEFAULT_USER : latin1(name)
-    const user = access.authenticate(username, Buffer.from(password))
+    const user = this.userOf(credentials)
     if (user !== undefined) return user
+    const username = usernameOf(credentials.name)
     access.delays.failed(hostOf(address), instant.monotonicMs)
     this.#log('auth', 'HTTP', username, address)
     loginFailed({ id: 0, address })

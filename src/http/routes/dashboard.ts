@@ -2,9 +2,18 @@
 
 import { type Asset, Assets, CONTENT_SECURITY_POLICY } from '../dashboard/assets.ts'
 import { keyName } from '../dashboard/names.ts'
-import { type DashboardAction, dashboardState } from '../dashboard/state.ts'
+import {
+  type DashboardAction,
+  type NodeReport,
+  nodeReport,
+  type Rights,
+  shownTo,
+} from '../dashboard/state.ts'
 import { readValue } from '../dashboard/value.ts'
 import type { Exchange } from '../exchange.ts'
+import type { Services } from '../ports.ts'
+import { RefusedError } from '../requests/body.ts'
+import { quote } from '../responses/problem.ts'
 import type { Headers } from '../responses/responder.ts'
 import { isNotModified } from '../responses/validators.ts'
 import { problem, type Route, type RouteResponse } from '../route.ts'
@@ -65,28 +74,22 @@ const views: readonly Route[] = [
     path: '/dashboard/state',
     operation: 'readDashboardState',
     tag: 'Dashboard',
-    summary: 'What the dashboard shows of this node.',
-    responses: { 200: ANY_OBJECT },
-    access: { command: 'info' },
-    handle(exchange) {
-      const { host, metrics, phase } = exchange.services
-      const may = Object.fromEntries(
-        Object.entries(COMMANDS).map(([action, command]) => [
-          action,
-          exchange.wouldAllow({ command, group: undefined, key: undefined }),
-        ]),
-      ) as Record<DashboardAction, boolean>
-      const state = dashboardState({
-        host,
-        runtime: metrics.runtime,
-        phase: phase(),
-        may,
-        seesKeysOf: (group) => exchange.wouldAllow({ command: COMMANDS.browse, group, key: undefined }),
-        seesSlowLog: exchange.wouldAllow({ command: 'slowlog|get', group: undefined, key: undefined }),
-        now: Date.now(),
-      })
-      exchange.json(200, state)
+    summary: 'What the dashboard shows of this node, or of another one of its cluster.',
+    parameters: [
+      {
+        name: 'node',
+        in: 'query',
+        description: 'The name of another node, which this one asks.',
+        schema: { type: 'string' },
+      },
+    ],
+    responses: {
+      200: ANY_OBJECT,
+      404: problem('There is no such node.'),
+      503: problem('That node cannot be reached.'),
     },
+    access: { command: 'info' },
+    handle: showState,
   },
   {
     method: 'GET',
@@ -220,6 +223,62 @@ function sendAsset(exchange: Exchange, asset: Asset | undefined): void {
     headers.push('Content-Encoding', 'br')
     exchange.send(200, headers, asset.compressed)
   } else exchange.send(200, headers, asset.bytes)
+}
+
+async function showState(exchange: Exchange): Promise<void> {
+  const { host } = exchange.services
+  const name = exchange.query.get('node')
+  const rights = rightsOf(exchange)
+  if (name === null || name === host.cluster?.report?.self.name) {
+    exchange.json(200, shownTo(ownReport(exchange.services), rights))
+    return
+  }
+  const report = await askReport(host, name)
+  // `drain` is for the node that is asked.
+  exchange.json(200, shownTo(report, { ...rights, may: { ...rights.may, drain: false } }))
+}
+
+/** All about this node, for its own pages and for other nodes. */
+export function ownReport({ host, metrics, phase }: Services): NodeReport {
+  return nodeReport({ host, runtime: metrics.runtime, phase: phase(), now: Date.now() })
+}
+
+/** @throws RefusedError if the node is none of the cluster, or does not tell */
+async function askReport({ cluster, groups }: Services['host'], name: string): Promise<NodeReport> {
+  if (cluster?.indexOf(name) === undefined)
+    throw new RefusedError({
+      status: 404,
+      type: 'absent',
+      detail: `there is no node ${quote(name)} in the cluster`,
+    })
+  const unreachable = (reason: string): RefusedError =>
+    new RefusedError({
+      status: 503,
+      type: 'peer-down',
+      detail: `${name} does not answer: ${reason}`,
+      retryAfter: 1,
+    })
+  const reply = await cluster.askPeer(name, groups[0], ['PEER', 'REPORT']).catch((error: Error) => {
+    throw unreachable(error.message)
+  })
+  if (!Buffer.isBuffer(reply)) throw unreachable(reply instanceof Error ? reply.message : 'it tells nothing')
+  return JSON.parse(reply.toString()) as NodeReport
+}
+
+function rightsOf(exchange: Exchange): Rights {
+  const { groups } = exchange.services.host
+  const mayRun = (command: string): boolean =>
+    exchange.wouldAllow({ command, group: undefined, key: undefined })
+  return {
+    may: Object.fromEntries(
+      Object.entries(COMMANDS).map(([action, command]) => [action, mayRun(command)]),
+    ) as Record<DashboardAction, boolean>,
+    seesKeysOf(name) {
+      const group = groups.find((each) => each.name === name)
+      return group !== undefined && exchange.wouldAllow({ command: COMMANDS.browse, group, key: undefined })
+    },
+    seesSlowLog: mayRun('slowlog|get'),
+  }
 }
 
 async function browse(exchange: Exchange): Promise<void> {

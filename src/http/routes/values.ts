@@ -59,14 +59,15 @@ export const FAILURES = {
   504: problem('The origin has not answered in time (`origin-timeout`).'),
 } as const
 
-/** The access that the read of a value needs. */
+/** The route that reads a value, and the access that it needs. */
+export const READ_OPERATION = 'getValue'
 export const READ_ACCESS = { command: 'fetch', of: 'key' } as const
 
 export const valueRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/cache/{group}/{key*}',
-    operation: 'getValue',
+    operation: READ_OPERATION,
     tag: 'Values',
     summary: 'Reads a value, and loads it from the origin of the group on a miss.',
     description:

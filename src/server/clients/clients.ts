@@ -75,6 +75,11 @@ export class Clients {
     socket.end(`-${TOO_MANY_CLIENTS}\r\n`, () => socket.destroy())
   }
 
+  /** A number that no other connection has, nor one of HTTP. */
+  nextId(): number {
+    return this.#nextId++
+  }
+
   /** Serves a connection, whether there is room or not. */
   serve(socket: Socket, how: ConnectionOrigin): Connection {
     const { groups, access } = this.#options
@@ -82,7 +87,7 @@ export class Clients {
     instant.refresh()
     stats.connections++
     if (settings.tcpKeepalive > 0) socket.setKeepAlive(true, settings.tcpKeepalive)
-    const connection = new Connection(this.#nextId++, socket, groups[0], this.#services, how)
+    const connection = new Connection(this.nextId(), socket, groups[0], this.#services, how)
     connection.user = access.users.default
     connection.authenticated = connection.user.isOpen
     this.byId.set(connection.id, connection)

@@ -10,6 +10,9 @@ const RESERVED_FILES = 64
 /** In a cluster, this share of the remaining files is for links from and to other nodes, half of it for each direction. */
 const LINK_SHARE = 0.25
 
+/** HTTP gets as many connections as it may have, but no more than this share of the remaining files. */
+const HTTP_SHARE = 0.25
+
 /** Connections beyond `maxclients` that only other nodes may use, if the limit on open files allows it. */
 const MOST_PEERS = 4096
 
@@ -19,6 +22,8 @@ export interface ConnectionRoom {
   readonly clients: number
   /** The most connections of other nodes. */
   readonly peers: number
+  /** The most HTTP connections. */
+  readonly http: number
 }
 
 /** How many files this process may have open; infinite if it is not known. */
@@ -34,12 +39,19 @@ export function openFilesLimit(): number {
   return Number.isNaN(soft) ? Number.POSITIVE_INFINITY : soft
 }
 
-export function connectionRoom(openFiles: number, isInCluster: boolean): ConnectionRoom {
-  const files = Math.max(2, openFiles - RESERVED_FILES)
-  if (!isInCluster) return { clients: files, peers: 0 }
-  if (files === Number.POSITIVE_INFINITY) return { clients: files, peers: MOST_PEERS }
+/** @param httpConnections the most that HTTP may have; 0: there is no HTTP */
+export function connectionRoom(
+  openFiles: number,
+  isInCluster: boolean,
+  httpConnections: number,
+): ConnectionRoom {
+  const all = Math.max(2, openFiles - RESERVED_FILES)
+  const http = Math.min(httpConnections, Math.ceil(all * HTTP_SHARE))
+  const files = all - http
+  if (!isInCluster) return { clients: files, peers: 0, http }
+  if (files === Number.POSITIVE_INFINITY) return { clients: files, peers: MOST_PEERS, http }
   const links = Math.floor(files * LINK_SHARE)
-  return { clients: files - links, peers: Math.min(MOST_PEERS, Math.ceil(links / 2)) }
+  return { clients: files - links, peers: Math.min(MOST_PEERS, Math.ceil(links / 2)), http }
 }
 
 /** Lowers `maxclients` to what the limit on open files allows (Redis: `adjustOpenFilesLimit`). */
@@ -51,4 +63,14 @@ export function limitClients(settings: ServerSettings, { clients }: ConnectionRo
     `maxclients is ${clients} instead of ${maxclients}: the limit on open files does not allow more; ` +
     `raise it ('ulimit -n'), or set maxclients`
   log.warn({ maxclients: clients, configured: maxclients }, message)
+}
+
+/** As many HTTP connections as the limit on open files allows, of so many that are wanted. */
+export function limitHttp(wanted: number, { http }: ConnectionRoom, log: Logger): number {
+  if (wanted <= http) return wanted
+  const message =
+    `there may be ${http} HTTP connections instead of ${wanted}: the limit on open files does not allow more; ` +
+    `raise it ('ulimit -n'), or set http.maxConnections`
+  log.warn({ httpConnections: http, configured: wanted }, message)
+  return http
 }

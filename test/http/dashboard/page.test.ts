@@ -7,7 +7,7 @@ import { bytes, count, percent, rate, seconds } from '../../../src/http/dashboar
 import { History, pointOf, quantile } from '../../../src/http/dashboard/app/history.ts'
 import { stepsOf } from '../../../src/http/dashboard/app/steps.ts'
 import { encodeKey, keyName, shownText } from '../../../src/http/dashboard/names.ts'
-import { type DashboardState, dashboardState } from '../../../src/http/dashboard/state.ts'
+import { type DashboardState, nodeReport, shownTo } from '../../../src/http/dashboard/state.ts'
 import { decodeBytes } from '../../../src/http/requests/target.ts'
 import { RuntimeStats } from '../../../src/telemetry/runtime-stats.ts'
 import { Harness } from '../../support/harness.ts'
@@ -30,14 +30,10 @@ function start(): { harness: Harness; state: StateFor } {
     // As it arrives in the browser.
     return JSON.parse(
       JSON.stringify(
-        dashboardState({
-          host,
-          runtime,
-          phase: 'ready',
+        shownTo(nodeReport({ host, runtime, phase: 'ready', now: clock.now() }), {
           may,
-          seesKeysOf: ({ name }) => seen.includes(name),
+          seesKeysOf: (name) => seen.includes(name),
           seesSlowLog: may.browse,
-          now: clock.now(),
         }),
       ),
     )

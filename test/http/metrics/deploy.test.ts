@@ -7,11 +7,8 @@ import { metricFamilies } from '../../../src/http/metrics/metrics.ts'
 import { project } from '../../docs/markdown.ts'
 
 const metrics = new Map(
-  metricFamilies.flatMap(({ label, metrics }) =>
-    metrics.map(({ name, type, labels }) => [
-      name,
-      { type, labels: label === undefined ? labels : [label, ...labels] },
-    ]),
+  metricFamilies.flatMap(({ labels: own, metrics }) =>
+    metrics.map(({ name, type, labels }) => [name, { type, labels: [...own, ...labels] }]),
   ),
 )
 /** Labels that Prometheus adds, or that come with histograms. */

@@ -123,6 +123,29 @@ test('a node of a cluster has the metrics of the cluster', async () => {
   expect(sampled(families, 'erinys_cluster_view_changes_total')).toBeGreaterThan(0)
 })
 
+test('HTTP is told of where there is HTTP, by route', () => {
+  const { harness, scrape } = start({})
+  const { http } = harness.host
+  const route = http.addRoute('GET', '/cache/{group}/{key}')
+  http.addRoute('GET', '/groups')
+  route.ended(200, 5000)
+  route.ended(503, 100)
+  expect(scrape().has('erinys_http_requests_total')).toBe(false)
+  http.maxConnections = 100
+  for (const format of ['prometheus', 'openmetrics'] as const) {
+    const families = scrape(format)
+    const of = (name: string, labels: object): number | undefined =>
+      sampled(families, name, { method: 'GET', route: '/cache/{group}/{key}', ...labels })
+    expect(of('erinys_http_requests_total', { status: '2xx' })).toBe(1)
+    expect(of('erinys_http_requests_total', { status: '4xx' })).toBe(0)
+    expect(of('erinys_http_requests_total', { status: '5xx' })).toBe(1)
+    expect(of('erinys_http_request_duration_seconds_sum', {})).toBe(0.0051)
+    expect(of('erinys_http_request_duration_seconds_bucket', { le: '0.001' })).toBe(1)
+    expect(sampled(families, 'erinys_http_requests_total', { route: '/groups' })).toBeUndefined()
+    expect(sampled(families, 'erinys_http_max_connections')).toBe(100)
+  }
+})
+
 test('OpenMetrics has the same figures', async () => {
   const { harness, scrape } = start({ groups: { scores }, cluster: { host: '10.0.0.1', port: 7000 } })
   await harness.joined

@@ -1,5 +1,6 @@
 // Plain reads are answered as node:http answers them, byte for byte; other requests of their connections are served, too.
 
+import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { PlainRequestReader } from '../../../src/http/plain/request.ts'
@@ -248,7 +249,102 @@ test('an idle connection is closed, before and after its first request', async (
   await closed(idle.resume())
 })
 
-test('with a password no read is plain', async () => {
-  const node = await startHttp({ requirepass: 'secret', groups: { g: { origin: () => 'v' } } })
-  expect(await responseTo(node, get('a'))).toContain('401 Unauthorized')
+describe('credentials', () => {
+  const basic = (text: string): string => `Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`
+  const users = {
+    default: 'on >secret ~* +@all',
+    alice: 'on >one >two ~a* +@read +fetch',
+    bob: 'off >secret ~* +@all',
+    carol: 'on >secret ~* +get',
+  }
+  const groups = { g: { origin: (key: string) => `<${key}>` } }
+
+  test.each([
+    ['none', 'a', '', 401],
+    ['a password', 'a', basic('default:secret'), 200],
+    ['a password without a name', 'a', basic(':secret'), 200],
+    ['a token', 'a', 'Authorization: Bearer secret\r\n', 200],
+    ['a scheme in other letters', 'a', 'authorization: bEARER secret\r\n', 200],
+    ['another password of a user', 'a', basic('alice:two'), 200],
+    ['a key that the user may not read', 'b', basic('alice:two'), 403],
+    ['a command that the user may not run', 'a', basic('carol:secret'), 403],
+    ['a wrong password', 'a', basic('alice:three'), 401],
+    ['an unknown user', 'a', basic('nobody:secret'), 401],
+    ['a user that is off', 'a', basic('bob:secret'), 401],
+    ['the password of another user', 'a', 'Authorization: Bearer two\r\n', 401],
+    ['no known scheme', 'a', 'Authorization: Digest secret\r\n', 400],
+    ['no colon', 'a', basic('secret'), 400],
+    ['an empty header', 'a', 'Authorization:\r\n', 400],
+    ['two headers', 'a', basic('alice:two') + basic('default:secret'), 200],
+    ['a key that is not there', 'a%zz', basic('alice:two'), 400],
+    ['dots in the key', '../h/a', basic('alice:two'), 403],
+  ])('%s', async (_, key, header, status) => {
+    const node = await startHttp({ users, groups })
+    // The first may be a miss.
+    await responseTo(node, get(key, header))
+    const own = await responseTo(node, get(key, header))
+    expect(own).toBe(await responseTo(node, get(key, `${header}Trailer: X\r\n`)))
+    expect(own).toContain(`HTTP/1.1 ${status} `)
+    if (status === 200) expect(own).toContain('\r\nCache-Control: private')
+  })
+
+  test('are read without node:http where they are right', () => {
+    const reader = new PlainRequestReader()
+    const request = get('a', basic('default:secret'))
+    expect(reader.read(request, 0)?.headers.authorization).toMatch(/^Basic /)
+    expect(reader.read(get('a', basic('a:1') + basic('a:2')), 0)).toBeUndefined()
+  })
+
+  test('those of another user on the same connection count for their own request', async () => {
+    const node = await startHttp({ users, groups })
+    const socket = await open(node.port)
+    const requests = [
+      get('b', basic('default:secret')),
+      get('a', basic('alice:one')),
+      get('b', basic('alice:one')),
+      get('b', basic('default:secret')),
+      get('b'),
+    ]
+    socket.write(requests.join(''))
+    const text = await received(socket, (all) => all.split('HTTP/1.1 ').length === 6 && all.endsWith('}\n'))
+    expect([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual([
+      '200',
+      '200',
+      '403',
+      '200',
+      '401',
+    ])
+  })
+
+  test('a change of the user counts from the next request on', async () => {
+    const node = await startHttp({ users, groups })
+    const redis = new Redis(node.respPort, { password: 'secret', lazyConnect: true })
+    onTestFinished(() => redis.disconnect())
+    const socket = await open(node.port)
+    const ask = async (): Promise<string> => {
+      socket.write(get('a', basic('alice:one')))
+      return received(socket, (all) => all.endsWith('<a>') || all.endsWith('}\n'))
+    }
+    expect(await ask()).toContain('200 OK')
+    await redis.call('ACL', 'SETUSER', 'alice', '<one')
+    expect(await ask()).toContain('401 Unauthorized')
+    await redis.call('ACL', 'SETUSER', 'alice', '>one', 'resetkeys')
+    expect(await ask()).toContain('403 Forbidden')
+  })
+
+  test('failures are logged once each, and let the address wait', async () => {
+    const clock = new ManualClock(1_700_000_000_000)
+    const node = await startHttp({ users, groups }, { clock })
+    const redis = new Redis(node.respPort, { password: 'secret', lazyConnect: true })
+    onTestFinished(() => redis.disconnect())
+    await redis.connect()
+    for (let i = 0; i < 10; i++)
+      expect(await responseTo(node, get('a', basic(`alice:wrong${i}`)))).toContain('401 Unauthorized')
+    const [entry] = (await redis.call('ACL', 'LOG')) as unknown[][]
+    expect(entry.slice(0, 4)).toEqual(['count', 10, 'reason', 'auth'])
+    // The right password waits like a wrong one, for 50 ms: never shorter, however slow the machine is.
+    const startedAt = performance.now()
+    expect(await responseTo(node, get('a', basic('alice:one')))).toContain('200 OK')
+    expect(performance.now() - startedAt).toBeGreaterThan(45)
+  })
 })

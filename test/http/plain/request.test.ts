@@ -69,7 +69,7 @@ describe('what is left to node:http', () => {
     ['Trailer', header('Trailer: x')],
     ['Expect', header('Expect: 100-continue')],
     ['Upgrade', header('Upgrade: h2c')],
-    ['credentials', header('Authorization: Bearer a')],
+    ['two headers with credentials', header('Authorization: Bearer a\r\nAuthorization: Bearer a')],
     ['a web origin', header('Origin: http://localhost')],
     ['a long target', line(`GET /cache/g/${'a'.repeat(8192)} HTTP/1.1`)],
     ['long headers', header(`X: ${'a'.repeat(8192)}`)],

@@ -19,7 +19,9 @@ export interface KeyPage {
 }
 
 export const api = {
-  state: (): Promise<DashboardState> => ask('GET', '/dashboard/state'),
+  /** @param node another node than the one that serves the page */
+  state: (node?: string): Promise<DashboardState> =>
+    ask('GET', node === undefined ? '/dashboard/state' : `/dashboard/state?${new URLSearchParams({ node })}`),
 
   keys(group: string, match: string, cursor: string): Promise<KeyPage> {
     const query = new URLSearchParams({ match, cursor })

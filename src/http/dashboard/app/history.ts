@@ -32,6 +32,7 @@ export interface Point {
   readonly total: Rates
   readonly groups: Readonly<Record<string, Rates>>
   readonly commands: number
+  readonly httpRequests: number
   readonly cpu: number
   readonly bytesIn: number
   readonly bytesOut: number
@@ -66,6 +67,7 @@ export function pointOf(before: DashboardState, after: DashboardState): Point {
     total: ratesOf(pairs, elapsed, after.loadLimits),
     groups,
     commands: delta(({ node }) => node.commands) / elapsed,
+    httpRequests: delta(({ node }) => node.http?.requests ?? 0) / elapsed,
     cpu: delta(({ node }) => node.cpuMicros) / 1e6 / elapsed,
     bytesIn: delta(({ node }) => node.bytesIn) / elapsed,
     bytesOut: delta(({ node }) => node.bytesOut) / elapsed,

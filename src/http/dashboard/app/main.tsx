@@ -1,7 +1,7 @@
 // The page: it asks the node once a second, and shows one of four views.
 
 import './app.css'
-import { render } from 'preact'
+import { type ComponentChildren, render } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { type ApiError, api } from './api.ts'
 import { millis } from './format.ts'
@@ -26,11 +26,29 @@ const VIEWS = [
 
 type View = (typeof VIEWS)[number][0]
 
-/** Asks the node while the page is visible. */
-function useNode(isPaused: boolean): { history: History; problem: string | undefined } {
+interface Asked {
+  readonly history: History
+  readonly problem: string | undefined
+  /** The nodes of the cluster by their names; none: there is one node. */
+  readonly nodes: readonly string[]
+  /** The node that serves the page; `undefined`: it has not answered yet. */
+  readonly server: string | undefined
+}
+
+/**
+ * Asks a node while the page is visible.
+ * @param node another one than the one that serves the page, which asks it
+ */
+function useNode(isPaused: boolean, node: string | undefined): Asked {
   const history = useRef(new History())
+  const nodes = useRef<readonly string[]>([])
+  const server = useRef<string>()
   const [, setTick] = useState(0)
   const [problem, setProblem] = useState<string>()
+  useEffect(() => {
+    history.current = new History()
+    setProblem(undefined)
+  }, [node])
   useEffect(() => {
     if (isPaused) return
     let timer: ReturnType<typeof setTimeout>
@@ -38,9 +56,15 @@ function useNode(isPaused: boolean): { history: History; problem: string | undef
     const round = async (): Promise<void> => {
       if (!document.hidden) {
         try {
-          history.current.add(await api.state())
+          const state = await api.state(node)
+          // Another node was chosen meanwhile.
+          if (isOver) return
+          history.current.add(state)
+          if (state.cluster !== null) nodes.current = state.cluster.members.map(({ name }) => name)
+          if (node === undefined) server.current = state.node.name
           setProblem(undefined)
         } catch (error) {
+          if (isOver) return
           setProblem((error as ApiError).message)
         }
         setTick((before) => before + 1)
@@ -52,8 +76,8 @@ function useNode(isPaused: boolean): { history: History; problem: string | undef
       isOver = true
       clearTimeout(timer)
     }
-  }, [isPaused])
-  return { history: history.current, problem }
+  }, [isPaused, node])
+  return { history: history.current, problem, nodes: nodes.current, server: server.current }
 }
 
 function viewOf(hash: string): View {
@@ -73,7 +97,8 @@ function useView(): View {
 
 function App() {
   const [isPaused, setPaused] = useState(false)
-  const { history, problem } = useNode(isPaused)
+  const [node, choose] = useState<string>()
+  const { history, problem, nodes, server } = useNode(isPaused, node)
   const view = useView()
   const [group, select] = useState<string>()
   const [opened, open] = useState<OpenKey>()
@@ -95,7 +120,16 @@ function App() {
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         To the content
       </button>
-      <Header state={state} view={view} problem={problem} isPaused={isPaused} pause={setPaused} />
+      <Header state={state} view={view} problem={problem} isPaused={isPaused} pause={setPaused}>
+        {nodes.length > 1 && (
+          <NodeChoice
+            nodes={nodes}
+            chosen={node ?? server}
+            server={server}
+            choose={(name) => choose(name === server ? undefined : name)}
+          />
+        )}
+      </Header>
       <main id="main" tabIndex={-1}>
         {problem !== undefined && (
           <p class="problem banner" role="alert">
@@ -128,20 +162,23 @@ interface HeaderProps {
   readonly problem: string | undefined
   readonly isPaused: boolean
   readonly pause: (isPaused: boolean) => void
+  /** Where one chooses the node; without it, there is one. */
+  readonly children: ComponentChildren
 }
 
 const PHASES: Readonly<Record<string, Tone>> = { ready: 'good', starting: 'warn', draining: 'warn' }
 
-function Header({ state, view, problem, isPaused, pause }: HeaderProps) {
+function Header({ state, view, problem, isPaused, pause, children }: HeaderProps) {
   const [theme, setTheme] = useState(chosenTheme())
   return (
     <header class="top">
       <div class="brand">
         <img src="/dashboard/files/icon.svg" alt="" width="26" height="26" />
         <h1>Erinys</h1>
+        {children}
         {state !== undefined && (
           <>
-            <span class="node mono">{state.node.name}</span>
+            {!children && <span class="node mono">{state.node.name}</span>}
             {problem === undefined ? (
               <Pill tone={PHASES[state.node.phase] ?? 'idle'}>{state.node.phase}</Pill>
             ) : (
@@ -176,6 +213,31 @@ function Header({ state, view, problem, isPaused, pause }: HeaderProps) {
         </button>
       </div>
     </header>
+  )
+}
+
+interface NodeChoiceProps {
+  readonly nodes: readonly string[]
+  readonly chosen: string | undefined
+  readonly server: string | undefined
+  readonly choose: (name: string) => void
+}
+
+/** The page asks the node that serves it only: that one asks the others. */
+function NodeChoice({ nodes, chosen, server, choose }: NodeChoiceProps) {
+  return (
+    <select
+      class="node mono"
+      aria-label="Node"
+      value={chosen}
+      onChange={(event) => choose(event.currentTarget.value)}
+    >
+      {nodes.map((name) => (
+        <option key={name} value={name}>
+          {name === server ? `${name} (serves this page)` : name}
+        </option>
+      ))}
+    </select>
   )
 }
 

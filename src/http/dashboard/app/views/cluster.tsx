@@ -132,6 +132,13 @@ function Process({ state, history }: Pick<ClusterProps, 'state' | 'history'>) {
     ['JavaScript heap', bytes(node.heapBytes)],
     ['Clients', `${count(node.clients)} of ${count(node.maxClients)}`],
     ['Connections of nodes', count(node.peers)],
+    [
+      'HTTP connections',
+      node.http === null
+        ? 'no HTTP'
+        : `${count(node.http.connections)} of ${count(node.http.maxConnections)}`,
+    ],
+    ['HTTP requests', recent === undefined ? '–' : `${rate(recent.httpRequests)}/s`],
     ['Commands', recent === undefined ? '–' : `${rate(recent.commands)}/s`],
     ['Received', recent === undefined ? '–' : `${bytes(recent.bytesIn)}/s`],
     ['Sent', recent === undefined ? '–' : `${bytes(recent.bytesOut)}/s`],
