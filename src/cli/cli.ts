@@ -1,11 +1,8 @@
 // The command line: starts a node, or several, or checks a configuration.
 
 import { Command, Option } from 'commander'
-import { MAX_TIMER_MS } from '../bytes/clock.ts'
 import { kebabName } from '../bytes/names.ts'
 import { nearest } from '../bytes/nearest.ts'
-import { parseDuration } from '../bytes/units.ts'
-import { addressName, parseAddress } from '../cluster/member.ts'
 import { clusterSettingNames, clusterSettings } from '../config/cluster-settings.ts'
 import { ConfigError, type Flags } from '../config/config.ts'
 import {
@@ -18,7 +15,7 @@ import {
 import { type LoadedConfig, loadConfig } from '../config/file.ts'
 import { httpSettingNames, httpSettings } from '../config/http-settings.ts'
 import { tlsProblems } from '../config/listening.ts'
-import { settingNames, settings, variableName } from '../config/settings.ts'
+import { settingNames, settings } from '../config/settings.ts'
 import { version } from '../config/version.ts'
 import { type TriggerOptions, triggerSql } from '../origin/sql/postgres/trigger.ts'
 import { diffText, runningDiffText } from './diff.ts'
@@ -28,7 +25,7 @@ import { createProcessLog } from './log.ts'
 import { survivesBrokenOutput } from './log-output.ts'
 import { ignoreSignals, onClosingSignal, onReloadSignal, onReportSignal } from './signals.ts'
 import { logReport, ORIGINS_TIMEOUT, startNode } from './start.ts'
-import type { TopOptions } from './top/top.ts'
+import { topOptions } from './top/options.ts'
 
 const program = new Command('erinys')
   .description('A read-through distributed cache that speaks the Redis protocol.')
@@ -120,7 +117,17 @@ program
   .description('show a live view of a node and its whole cluster; q quits')
   .option('--interval <duration>', 'interval between updates', '1s')
   .option('--once', 'print once, after one interval, and exit')
-  .option('--user <name>', 'user name; the password is requirepass (ERINYS_REQUIREPASS)')
+  .option('--user <name>', 'user name')
+  .option(
+    '--pass <password>',
+    'its password; other users of the machine can read flags: ERINYS_REQUIREPASS is safer',
+  )
+  .option('--tls', 'connect by TLS')
+  .option('--cacert <file>', "CA of the nodes' certificates, PEM (default: the CAs that Node.js knows)")
+  .option('--cert <file>', 'certificate to show to the nodes, PEM')
+  .option('--key <file>', 'private key of that certificate, PEM')
+  .option('--sni <name>', "name that the nodes' certificates must have (default: the address of each)")
+  .option('--insecure', 'accept any certificate')
   .action(async (address: string | undefined, _, command: Command) => {
     const { runTop } = await import('./top/top.ts')
     const options = topOptions(address, command.optsWithGlobals())
@@ -184,31 +191,6 @@ type Options = Flags & { readonly config?: string; readonly defaultHttpPort?: st
 
 survivesBrokenOutput()
 await program.parseAsync().catch(fail)
-
-interface TopFlags {
-  readonly interval: string
-  readonly once?: true
-  readonly user?: string
-  readonly port?: string
-  readonly requirepass?: string
-}
-
-/** @throws ConfigError */
-function topOptions(address: string | undefined, flags: TopFlags): TopOptions {
-  const port = flags.port ?? process.env[variableName('port')] ?? settings.port.fallback
-  const target = parseAddress(address ?? addressName('127.0.0.1', Number(port)))
-  if (target === undefined) throw new ConfigError(`got ${address ?? port} for the address, wants host:port`)
-  const intervalMs = parseDuration(flags.interval)
-  if (intervalMs === undefined || intervalMs < 1 || intervalMs > MAX_TIMER_MS)
-    throw new ConfigError(`--interval: got ${flags.interval}, wants a duration such as 1s or 500ms`)
-  return {
-    ...target,
-    intervalMs,
-    once: flags.once === true,
-    user: flags.user,
-    password: flags.requirepass ?? process.env[variableName('requirepass')] ?? '',
-  }
-}
 
 /** Not Commander's own: that prints all of the help for an unknown command. */
 function addHelp(to: Command): void {

@@ -1,10 +1,13 @@
 // `erinys check --diff`: what another configuration would change, and what of it needs a restart.
 
+import { createSecureContext } from 'node:tls'
+import type { RedisOptions } from 'ioredis'
 import { addressName } from '../cluster/member.ts'
-import { ConfigError } from '../config/config.ts'
+import { ConfigError, type NodeConfig } from '../config/config.ts'
 import { sourceText } from '../config/describe.ts'
 import type { LoadedConfig } from '../config/file.ts'
 import { describeChanges } from '../config/reload/changes.ts'
+import { contextOptions, loadMaterial } from '../tls/material.ts'
 
 const TIMEOUT_MS = 10_000
 
@@ -19,11 +22,10 @@ export function diffText(present: LoadedConfig, next: LoadedConfig): string {
  * @throws ConfigError for a node that does not answer, or would not take its configuration over
  */
 export async function runningDiffText({ config }: LoadedConfig): Promise<string> {
-  const [{ host: bound }] = config.bind
-  const host = ['*', '0.0.0.0', '::'].includes(bound) ? '127.0.0.1' : bound
-  const place = addressName(host, config.port)
+  const { place, options } = reachOf(config)
   const { Redis } = await import('ioredis')
-  const client = new Redis(config.port, host, {
+  const client = new Redis({
+    ...options,
     ...(config.requirepass === '' ? {} : { password: config.requirepass }),
     lazyConnect: true,
     enableReadyCheck: false,
@@ -45,6 +47,21 @@ export async function runningDiffText({ config }: LoadedConfig): Promise<string>
   } finally {
     client.disconnect()
   }
+}
+
+/** Where the node is: its port, the one for TLS, or its Unix socket. */
+function reachOf(config: NodeConfig): { readonly place: string; readonly options: RedisOptions } {
+  const { port, tlsPort, unixsocket, bind } = config
+  if (port === 0 && tlsPort === 0 && unixsocket !== '')
+    return { place: unixsocket, options: { path: unixsocket } }
+  const [{ host: bound }] = bind
+  const host = ['*', '0.0.0.0', '::'].includes(bound) ? '127.0.0.1' : bound
+  if (port !== 0 || tlsPort === 0) return { place: addressName(host, port), options: { host, port } }
+  const material = loadMaterial(config)
+  const secureContext = createSecureContext(contextOptions(material.client, material, config))
+  // It is this machine: the certificate is for the names by which others ask.
+  const tls = { secureContext, rejectUnauthorized: false }
+  return { place: addressName(host, tlsPort), options: { host, port: tlsPort, tls } }
 }
 
 function textOf(what: string, lines: readonly string[]): string {

@@ -1,5 +1,7 @@
 // What `erinys top` reads of a node: INFO, HOTKEYS and SLOWLOG, as objects.
 
+import { type Address, parseAddress } from '../../cluster/member.ts'
+
 /** The counters and contents of a group on one node, by the names of INFO's section `groups`. */
 export interface GroupSample {
   readonly name: string
@@ -31,9 +33,14 @@ export interface NodeSample {
   readonly info: Readonly<Record<string, string>>
   readonly groups: readonly GroupSample[]
   /** The other members of its cluster. */
-  readonly peers: readonly string[]
+  readonly peers: readonly Peer[]
   readonly hotKeys: readonly HotKeySample[]
   readonly slow: readonly SlowSample[]
+}
+
+/** Another member: its name, and where clients reach it. */
+interface Peer extends Address {
+  readonly name: string
 }
 
 /** What the samples are read from: a client of a node. */
@@ -45,8 +52,16 @@ const SECTIONS = ['server', 'clients', 'memory', 'stats', 'cpu', 'cluster', 'gro
 /** Entries of the slow log that are read. */
 const SLOW_ENTRIES = 8
 
-/** Reads a node. A command that the user may not run leaves its part empty. */
-export async function readNode(address: string, client: NodeClient, now: () => number): Promise<NodeSample> {
+/**
+ * Reads a node. A command that the user may not run leaves its part empty.
+ * @param byTls whether the other members are to be reached by TLS
+ */
+export async function readNode(
+  address: string,
+  client: NodeClient,
+  now: () => number,
+  byTls: boolean,
+): Promise<NodeSample> {
   const optional = (command: string, ...args: string[]): Promise<unknown> =>
     client.call(command, ...args).catch((error: Error) => {
       // A reply, such as NOPERM; not a connection that broke.
@@ -64,7 +79,7 @@ export async function readNode(address: string, client: NodeClient, now: () => n
     address,
     info,
     groups: groupsOf(info),
-    peers: peersOf(info),
+    peers: peersOf(info, byTls),
     hotKeys: (hotKeys as unknown[][]).map(([group, key, rate, percent, node]) => ({
       group: String(group),
       key: String(key),
@@ -103,11 +118,14 @@ function groupsOf(info: Readonly<Record<string, string>>): GroupSample[] {
   return groups
 }
 
-function peersOf(info: Readonly<Record<string, string>>): string[] {
-  const peers: string[] = []
+function peersOf(info: Readonly<Record<string, string>>, byTls: boolean): Peer[] {
+  const peers: Peer[] = []
   for (let i = 0; info[`peer${i}`] !== undefined; i++) {
-    const { name } = valuesOf(info[`peer${i}`])
-    if (name !== undefined) peers.push(name)
+    const { name = '', port, tls_port } = valuesOf(info[`peer${i}`])
+    const address = parseAddress(name)
+    // Nodes of an older version do not tell their ports.
+    const own = Number(byTls ? tls_port : port) || address?.port
+    if (address !== undefined && own !== undefined) peers.push({ name, host: address.host, port: own })
   }
   return peers
 }

@@ -2,19 +2,9 @@
 
 import { Redis } from 'ioredis'
 import { addressName } from '../../cluster/member.ts'
+import { type TopOptions, tlsAdvice } from './options.ts'
 import { screenOf, type Watched } from './render.ts'
 import { type NodeSample, readNode } from './sample.ts'
-
-export interface TopOptions {
-  readonly host: string
-  readonly port: number
-  /** Empty: none. */
-  readonly password: string
-  readonly user: string | undefined
-  readonly intervalMs: number
-  /** Prints once, after one interval, and ends. */
-  readonly once: boolean
-}
 
 /** The alternate screen, without a cursor; and back. */
 const ENTER = '\x1b[?1049h\x1b[?25l'
@@ -33,18 +23,26 @@ const DEFAULT_COLUMNS = 120
 /** A node with its connection. */
 class Node implements Watched {
   readonly address: string
+  /** In its cluster; `undefined`: not known yet. */
+  name: string | undefined
   readonly client: Redis
+  readonly #byTls: boolean
+  /** The last one of the connection. */
+  #error: NodeJS.ErrnoException | undefined
   before: NodeSample | undefined
   now: NodeSample | undefined
   problem: string | undefined
 
-  constructor(host: string, port: number, { password, user }: TopOptions) {
+  constructor(host: string, port: number, { password, user, tls }: TopOptions, name?: string) {
+    this.name = name
+    this.#byTls = tls !== undefined
     this.address = addressName(host, port)
     this.client = new Redis({
       host,
       port,
       password: password || undefined,
       username: user,
+      tls,
       connectionName: 'erinys-top',
       lazyConnect: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -52,21 +50,30 @@ class Node implements Watched {
       maxRetriesPerRequest: 0,
       enableReadyCheck: false,
     })
-    // Errors reach the caller of each command.
-    this.client.on('error', () => undefined)
+    this.client.on('error', (error) => {
+      this.#error = error
+    })
   }
 
   async read(): Promise<void> {
     try {
-      const sample = await readNode(this.address, this.client, () => performance.now())
+      const sample = await readNode(this.address, this.client, () => performance.now(), this.#byTls)
       // Another process answers: its counters started at 0.
       const isSame = this.now?.info.run_id === sample.info.run_id
       this.before = isSame ? this.now : undefined
       this.now = sample
+      this.name = sample.info.cluster_name
       this.problem = undefined
+      this.#error = undefined
     } catch (error) {
-      this.problem = (error as Error).message
+      this.problem = this.#reasonOf(error as Error)
     }
+  }
+
+  /** That a command gets no reply says less than why its connection has failed. */
+  #reasonOf(error: Error): string {
+    const cause = error.name === 'ReplyError' ? error : (this.#error ?? error)
+    return (this.#byTls ? tlsAdvice(cause) : undefined) ?? cause.message
   }
 }
 
@@ -78,11 +85,9 @@ export async function runTop(options: TopOptions): Promise<void> {
   const nodes: Node[] = [first]
   const round = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.read()))
-    for (const peer of nodes.flatMap(({ now }) => now?.peers ?? [])) {
-      const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(peer) ?? []
-      if (host === undefined || nodes.some(({ address, now }) => address === peer || ownName(now) === peer))
-        continue
-      const node = new Node(host, Number(port), options)
+    for (const { name, host, port } of nodes.flatMap(({ now }) => now?.peers ?? [])) {
+      if (nodes.some((node) => node.name === name || node.address === addressName(host, port))) continue
+      const node = new Node(host, port, options, name)
       nodes.push(node)
       await node.read()
     }
@@ -159,11 +164,6 @@ async function watch(
     process.off('exit', leave)
     leave()
   }
-}
-
-/** The name of a node in its cluster. */
-function ownName(sample: NodeSample | undefined): string | undefined {
-  return sample?.info.cluster_name
 }
 
 function pause(ms: number): Promise<void> {

@@ -14,7 +14,7 @@ function read(harness: Harness, at: number): Promise<NodeSample> {
     if (reply instanceof Error) throw Object.assign(reply, { name: 'ReplyError' })
     return reply
   }
-  return readNode('127.0.0.1:7000', { call }, () => at)
+  return readNode('127.0.0.1:7000', { call }, () => at, false)
 }
 
 const groups = {

@@ -1,6 +1,8 @@
 // `erinys top --once` against nodes of this process.
 
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Config } from '../../../src/index.ts'
+import { Authority, TlsFolder } from '../../support/authority.ts'
 import { run } from '../../support/cli.ts'
 import { startCluster } from '../../support/cluster.ts'
 import { startNode } from '../../support/node.ts'
@@ -61,5 +63,106 @@ describe('erinys top --once', () => {
     expect(bad.stderr).toBe('erinys: got nowhere for the address, wants host:port\n')
     expect(interval.stderr).toBe('erinys: --interval: got soon, wants a duration such as 1s or 500ms\n')
     expect(terminal.stderr).toContain('top needs a terminal: use --once to print once')
+  })
+})
+
+describe('erinys top --tls', () => {
+  const authority = new Authority()
+  let folder: TlsFolder
+  beforeEach(() => {
+    folder = new TlsFolder()
+  })
+  afterEach(() => folder.remove())
+
+  function tlsConfig(name: string, names?: readonly string[]): Config {
+    const { cert, key } = folder.put(name, authority.issue({ commonName: name, ...(names && { names }) }))
+    const ca = folder.write('ca.crt', authority.cert)
+    return { tlsCertFile: cert, tlsKeyFile: key, tlsCaCertFile: ca }
+  }
+
+  const top = (port: number, ...more: string[]) =>
+    run(['top', `127.0.0.1:${port}`, '--once', '--interval', '50ms', '--tls', ...more])
+
+  test('asks as a user, with a certificate', async () => {
+    const [tlsPort] = await freePorts(1)
+    const users = { default: 'off', watch: 'on >secret ~* +info +hotkeys +slowlog|get +auth +hello +client' }
+    const node = await startNode({ ...tlsConfig('node'), tlsPort, users, groups })
+    try {
+      const { cert, key } = folder.put('client', authority.issue())
+      const shown = ['--cacert', folder.file('ca.crt'), '--cert', cert, '--key', key]
+      const named = ['--user', 'watch', '--pass', 'secret']
+      const { code, stdout, stderr } = await top(tlsPort, ...shown, ...named)
+      expect(stderr).toBe('')
+      expect(code).toBe(0)
+      expect(stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${tlsPort} +ok `, 'm'))
+      const [wrong, without] = [
+        await top(tlsPort, ...shown, '--user', 'watch', '--pass', 'x'),
+        await top(tlsPort, ...named, '--cacert', folder.file('ca.crt')),
+      ]
+      expect(wrong.stderr).toContain('does not answer: WRONGPASS')
+      expect(without.stderr).toContain(
+        'does not answer: it wants a certificate: give one with --cert and --key',
+      )
+    } finally {
+      await node.close()
+    }
+  })
+
+  test('verifies the certificate of the node', async () => {
+    const [tlsPort] = await freePorts(1)
+    const config = { ...tlsConfig('node', ['cache.example']), tlsAuthClients: 'no' } as const
+    const node = await startNode({ ...config, tlsPort, groups })
+    try {
+      const ca = ['--cacert', folder.file('ca.crt')]
+      expect((await top(tlsPort)).stderr).toContain('of an unknown CA: give that with --cacert')
+      expect((await top(tlsPort, ...ca)).stderr).toContain('has another name: give that with --sni')
+      expect((await top(node.port, ...ca)).stderr).toContain('does not answer: ')
+      expect(await top(tlsPort, ...ca, '--sni', 'cache.example')).toMatchObject({ code: 0, stderr: '' })
+      expect(await top(tlsPort, '--insecure')).toMatchObject({ code: 0, stderr: '' })
+    } finally {
+      await node.close()
+    }
+  })
+
+  test.each([false, true])('finds the others by their TLS ports (links by TLS: %s)', async (tlsCluster) => {
+    const ports = await freePorts(4)
+    const cluster = await startCluster(
+      [0, 1].map((i) => ({ listens: ports[i], announced: ports[tlsCluster ? 2 + i : i] })),
+      {
+        each: (i) => ({ ...tlsConfig(`node-${i}`), tlsAuthClients: 'no', tlsCluster, tlsPort: ports[2 + i] }),
+      },
+    )
+    try {
+      await cluster.agreed()
+      const { stdout } = await top(ports[2], '--cacert', folder.file('ca.crt'))
+      expect(stdout).toMatch(/^erinys \S+ · 2 nodes/)
+      for (const port of ports.slice(2))
+        expect(stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${port} +ok `, 'm'))
+    } finally {
+      await cluster.close()
+    }
+  })
+
+  test('says which flag is wrong', async () => {
+    const { cert, key } = folder.put('client', authority.issue())
+    const other = folder.put('other', authority.issue())
+    const noPem = folder.write('no.pem', 'hello')
+    const errors = await Promise.all([
+      run(['top', '--once', '--cacert', cert]),
+      top(1, '--cert', cert),
+      top(1, '--cacert', folder.file('nowhere')),
+      top(1, '--cacert', noPem),
+      top(1, '--cert', cert, '--key', other.key),
+      top(1, '--cert', noPem, '--key', key),
+    ])
+    expect(errors.map(({ stderr }) => stderr.trim())).toEqual([
+      'erinys: --cacert is for TLS: add --tls',
+      'erinys: --cert and --key belong together: give both',
+      expect.stringMatching(/^erinys: --cacert: ENOENT: .*nowhere/),
+      'erinys: --cacert: no PEM certificate',
+      expect.stringMatching(/^erinys: --cert, --key: .*key values mismatch/),
+      expect.stringMatching(/^erinys: --cert, --key: /),
+    ])
+    expect(errors.every(({ code }) => code === 1)).toBe(true)
   })
 })

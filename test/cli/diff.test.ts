@@ -1,0 +1,45 @@
+// `erinys check --diff` finds the running node by its port for TLS, or by its Unix socket, where it has no other.
+
+import { writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { resolveConfig } from '../../src/config/config.ts'
+import { type Config, createNode } from '../../src/index.ts'
+import { Authority, TlsFolder } from '../support/authority.ts'
+import { type Outcome, run } from '../support/cli.ts'
+import { freePorts } from '../support/ports.ts'
+
+const groups = { a: { maxBytes: '1mb' } }
+
+let folder: TlsFolder
+beforeEach(() => {
+  folder = new TlsFolder()
+})
+afterEach(() => folder.remove())
+
+/** Starts a node, changes its file, and asks what that would change. */
+async function diffOf(config: Config): Promise<Outcome> {
+  const changed = { ...config, hz: 20 }
+  const node = await createNode(config, { readConfig: async () => resolveConfig(changed) })
+  onTestFinished(() => node.close())
+  await node.listen()
+  writeFileSync(folder.file('erinys.config.json'), JSON.stringify(changed))
+  return run(['check', '--diff'], { cwd: folder.path, env: { ERINYS_HTTP_PORT: '0' } })
+}
+
+test('TLS only, where clients must show a certificate', async () => {
+  const authority = new Authority()
+  const { cert, key } = folder.put('node', authority.issue({ names: ['cache.example'] }))
+  const [tlsPort] = await freePorts(1)
+  const tls = { tlsCertFile: cert, tlsKeyFile: key, tlsCaCertFile: folder.write('ca.crt', authority.cert) }
+  const { stdout, stderr, code } = await diffOf({ port: 0, tlsPort, ...tls, requirepass: 'hush', groups })
+  expect(stderr).toBe('')
+  expect(stdout).toBe(`the node at 127.0.0.1:${tlsPort} -> its configuration now\n  hz: 10 -> 20\n`)
+  expect(code).toBe(0)
+})
+
+test('a Unix socket only', async () => {
+  const unixsocket = folder.file('s')
+  const { stdout, stderr } = await diffOf({ port: 0, unixsocket, groups })
+  expect(stderr).toBe('')
+  expect(stdout).toBe(`the node at ${unixsocket} -> its configuration now\n  hz: 10 -> 20\n`)
+})
