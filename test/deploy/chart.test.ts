@@ -63,6 +63,33 @@ const VARIANTS: Readonly<Record<string, readonly string[]>> = {
     'preStopSeconds=7',
     'shutdownSeconds=20',
   ],
+  'TLS for all': [
+    'tls.enabled=true',
+    'tls.secret=certs',
+    'serviceMonitor.enabled=true',
+    'networkPolicy.enabled=true',
+  ],
+  'TLS with certificates of clients': [
+    'tls.enabled=true',
+    'tls.secret=certs',
+    'tls.certKey=node.crt',
+    'tls.keyKey=node.key',
+    'tls.caKey=root.crt',
+    'tls.authClients=yes',
+    'tls.authClientsUser=CN',
+    'tls.clusterName=node.example',
+    'tls.plainPort=7001',
+    'serviceMonitor.enabled=true',
+    'serviceMonitor.serverName=node.example',
+    'networkPolicy.enabled=true',
+  ],
+  'TLS but for HTTP, on single nodes': [
+    'tls.enabled=true',
+    'tls.secret=certs',
+    'tls.http=false',
+    'cluster.enabled=false',
+    'serviceMonitor.enabled=true',
+  ],
   'an existing secret': [
     'auth.existingSecret=mine',
     'auth.password=',
@@ -131,8 +158,112 @@ describeWithExecutable(
       [['config.name=redis.conf'], 'name'],
       [['nodes=3'], 'nodes'],
       [['cluster.timeout=2'], 'timeout'],
+      [['tls.enabled=true'], 'secret'],
+      [['tls.authClients=maybe'], 'authClients'],
+      [['tls.plainPort=-1'], 'plainPort'],
+      [['tls.file=node.crt'], 'file'],
     ])('wrong values are rejected: %j', async (values, field) => {
       await expect(render(values)).rejects.toThrow(new RegExp(field))
+    })
+
+    describe('with TLS', () => {
+      interface Container {
+        readonly env: readonly { readonly name: string; readonly value?: string }[]
+        readonly ports: readonly { readonly name: string; readonly containerPort: number }[]
+        readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[]
+        readonly [probe: string]: unknown
+      }
+
+      async function parts(name: string) {
+        const manifests = await render(VARIANTS[name])
+        const of = (kind: string): Manifest => manifests.find((each) => each.kind === kind) as Manifest
+        const pods = of('StatefulSet').spec as {
+          template: { spec: { containers: [Container]; volumes: readonly object[] } }
+        }
+        const { containers, volumes } = pods.template.spec
+        const [container] = containers
+        const variables = Object.fromEntries(
+          container.env
+            .filter((each) => each.name.startsWith('ERINYS_'))
+            .map((each) => [each.name, (each.value ?? 'hush').replace('$(POD_IP)', '10.0.0.1')]),
+        )
+        const monitor = of('ServiceMonitor').spec as { endpoints: [Record<string, unknown>] }
+        // As the node reads them.
+        const { config } = resolveLayers({ variables })
+        return { config, container, volumes, endpoint: monitor.endpoints[0], service: of('Service') }
+      }
+
+      const secret = (key: string) => ({ name: 'certs', key })
+
+      test('nothing is served without it, and probes and scrapes use it', async () => {
+        const { config, container, volumes, endpoint } = await parts('TLS for all')
+        expect(config).toMatchObject({
+          port: 0,
+          tlsPort: 7000,
+          tlsCertFile: '/etc/erinys-tls/tls.crt',
+          tlsKeyFile: '/etc/erinys-tls/tls.key',
+          tlsCaCertFile: '/etc/erinys-tls/ca.crt',
+          tlsAuthClients: 'no',
+          tlsCluster: true,
+          tlsClusterName: 'any',
+          http: { port: 7080, tls: true },
+          cluster: { announce: { host: '10.0.0.1', port: 7000 } },
+        })
+        expect(container.ports.map(({ name }) => name)).toEqual(['resp', 'http'])
+        expect(container.volumeMounts).toContainEqual({
+          name: 'tls',
+          mountPath: '/etc/erinys-tls',
+          readOnly: true,
+        })
+        expect(volumes).toContainEqual({ name: 'tls', secret: { secretName: 'certs', defaultMode: 0o440 } })
+        for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'])
+          expect(container[probe]).toMatchObject({ httpGet: { port: 'http', scheme: 'HTTPS' } })
+        expect(endpoint).toMatchObject({
+          scheme: 'https',
+          tlsConfig: { ca: { secret: secret('ca.crt') }, serverName: 'cache.prod.svc' },
+        })
+        expect(endpoint.tlsConfig).not.toHaveProperty('cert')
+      })
+
+      test('where clients must show certificates, probes and scrapes show one', async () => {
+        const { config, container, endpoint, service } = await parts('TLS with certificates of clients')
+        expect(config).toMatchObject({
+          port: 7001,
+          tlsPort: 7000,
+          tlsCaCertFile: '/etc/erinys-tls/root.crt',
+          tlsAuthClients: 'yes',
+          tlsAuthClientsUser: 'CN',
+          tlsClusterName: 'node.example',
+        })
+        for (const [probe, path] of [
+          ['startupProbe', '/healthz'],
+          ['livenessProbe', '/healthz'],
+          ['readinessProbe', '/readyz'],
+        ])
+          expect(container[probe]).toMatchObject({
+            exec: { command: ['node', '/node_modules/erinys/healthcheck.mjs', path] },
+          })
+        expect(endpoint.tlsConfig).toEqual({
+          ca: { secret: secret('root.crt') },
+          serverName: 'node.example',
+          cert: { secret: secret('node.crt') },
+          keySecret: secret('node.key'),
+        })
+        const { ports } = service.spec as { ports: readonly { name: string; port: number }[] }
+        expect(ports.map(({ name, port }) => [name, port])).toEqual([
+          ['resp', 7000],
+          ['resp-plain', 7001],
+          ['http', 7080],
+        ])
+      })
+
+      test('HTTP may do without it', async () => {
+        const { config, container, endpoint } = await parts('TLS but for HTTP, on single nodes')
+        expect(config).toMatchObject({ port: 0, tlsPort: 7000, http: { tls: false }, tlsCluster: false })
+        expect(container.livenessProbe).toMatchObject({ httpGet: { path: '/healthz', port: 'http' } })
+        expect(container.livenessProbe).not.toHaveProperty('httpGet.scheme')
+        expect(endpoint).not.toHaveProperty('scheme')
+      })
     })
 
     const models = (process.env.NODE_PATH ?? '')
