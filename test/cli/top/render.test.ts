@@ -96,6 +96,7 @@ test('a part that the user may not read is left out', async () => {
       },
     },
     () => 0,
+    false,
   )
   expect(sample.groups).toMatchObject([{ name: 'x', figures: { keys: 1, hits: 2 } }])
   expect([sample.hotKeys, sample.slow]).toEqual([[], []])
