@@ -229,7 +229,7 @@ async function showState(exchange: Exchange): Promise<void> {
   const { host } = exchange.services
   const name = exchange.query.get('node')
   const rights = rightsOf(exchange)
-  if (name === null || name === host.cluster?.report?.self.name) {
+  if (name === null || name === host.cluster?.status.report?.self.name) {
     exchange.json(200, shownTo(ownReport(exchange.services), rights))
     return
   }
