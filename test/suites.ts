@@ -27,6 +27,18 @@ export const PROCESSES: readonly string[] = [
   'test/server/idle.test.ts',
 ]
 
+/** Tests that measure the memory of their process: each has one of its own. */
+export const MEMORY: readonly string[] = [
+  'test/commands/keys/keyspace.test.ts',
+  'test/commands/sorted-sets/large-combinations.test.ts',
+  'test/execution/allocation.test.ts',
+  'test/group/copies/frequency-sketch.test.ts',
+  'test/issues/write-all-then-read.test.ts',
+  'test/resp/allocation.test.ts',
+  'test/resp/bounds.test.ts',
+  'test/server/connection.test.ts',
+]
+
 /** Tests that need gigabytes of memory. */
 export const HEAVY: readonly string[] = ['test/attack/long.test.ts']
 
