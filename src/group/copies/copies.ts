@@ -5,10 +5,12 @@ import type { Instant } from '../../bytes/instant.ts'
 import { NULL_REF, type Ref, UNIT_BYTES } from '../../store/arena.ts'
 import { MIN_INDEX_BYTES } from '../../store/index.ts'
 import { EXPIRES, LOADED, recordBytes, ValueType } from '../../store/record.ts'
-import { Store } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
 import { putValue, type Value } from '../../store/value.ts'
+import { BudgetShare } from './budget-share.ts'
 import { CopyFetches, type PendingFetch } from './fetches.ts'
 import { type Lease, Leases } from './leases.ts'
+import { OwnerLinks } from './owner-links.ts'
 
 /*
  * Why no copy is older than allowed:
@@ -39,10 +41,6 @@ export interface CopyPolicy {
 
 export const defaultCopyPolicy: CopyPolicy = { share: 1 / 8, maxAgeMs: 1000, maxFetches: 64 }
 
-/** The share grows in steps of this size, so that each step evicts few of the group's own entries. */
-const STEP_BYTES = 256 * 1024
-/** A smaller share is not used. */
-const MIN_BYTES = 4096
 /** A record's block may be a unit larger than asked; its index slot, and the next growth of the index. */
 const OVERHEAD_BYTES = 2 * UNIT_BYTES + MIN_INDEX_BYTES
 /** After a write voided a fetch, its key is not fetched again for this fraction of the maximum age. */
@@ -71,29 +69,26 @@ export class Copies {
   installs = 0
   updates = 0
   invalidations = 0
-  /** The copies; `undefined` while there are none. Only a reference from `find` may be read there. */
-  store: Store | undefined
-  /** The largest size of the share. */
-  #limit: number
-  /** The count of stores that were released. */
-  #expiredBefore = 0
-  #nextLink = 1
-  /** The link number of each owner, and the numbers that are still valid. */
-  readonly #linkOfOwner = new Map<string, number>()
-  readonly #validLinks = new Set<number>()
+  readonly #share: BudgetShare
+  readonly #links = new OwnerLinks()
   readonly #fetches: CopyFetches
   readonly #leases = new Leases()
   #setbacks: number
   readonly #options: CopiesOptions
 
   constructor(options: CopiesOptions) {
-    const { policy, instant, budget } = options
+    const { policy, budget, instant, hasher, reserve } = options
     if (!(policy.share >= 0 && policy.share <= 0.5))
       throw new RangeError(`copies cannot take ${policy.share} of a budget, the most is a half`)
     this.#options = options
-    this.#limit = Math.floor(budget * policy.share)
+    this.#share = new BudgetShare({ fraction: policy.share, budget, instant, hasher, reserve })
     this.#fetches = new CopyFetches(instant, policy.maxFetches)
     this.#setbacks = instant.setbacks
+  }
+
+  /** The copies; `undefined` while there are none. Only a reference from `find` may be read there. */
+  get store(): Store | undefined {
+    return this.#share.store
   }
 
   /** Bytes that copies occupy, index included. */
@@ -112,7 +107,7 @@ export class Copies {
   }
 
   get expired(): number {
-    return this.#expiredBefore + (this.store?.expired ?? 0)
+    return this.#share.expired
   }
 
   /** Fetches in progress. */
@@ -122,12 +117,9 @@ export class Copies {
 
   /** The group has another budget; a smaller share evicts at once. */
   setBudget(bytes: number): void {
-    this.#limit = Math.floor(bytes * this.#options.policy.share)
-    if (this.#limit < MIN_BYTES) this.dropAll()
-    const { store } = this
-    if (store === undefined || store.maxBytes <= this.#limit) return
-    store.maxBytes = this.#limit
-    this.#options.reserve(this.#limit)
+    this.#share.setBudget(bytes)
+    if (!this.#share.isWorthHaving) this.dropAll()
+    this.#share.shrink()
   }
 
   /** The live copy of a key, in `store`, now the most recently used; its type may be `ABSENT`. */
@@ -149,9 +141,9 @@ export class Copies {
    * arrives. `undefined`: do not fetch the key now.
    */
   begin(bytes: Buffer, start: number, end: number, owner: string): PendingFetch | undefined {
-    if (this.#limit < MIN_BYTES) return undefined
+    if (!this.#share.isWorthHaving) return undefined
     this.#dropIfClockSetBack()
-    return this.#fetches.begin(bytes, start, end, this.#linkTo(owner))
+    return this.#fetches.begin(bytes, start, end, this.#links.to(owner))
   }
 
   /**
@@ -185,7 +177,7 @@ export class Copies {
     const lease = this.#leases.get(key, 0, key.length)
     if (lease === undefined || version < lease.minVersion) return false
     this.#leases.delete(key, 0, key.length)
-    if (!this.#validLinks.has(lease.link) || !this.#mayStore(key, value, lease.deadline)) return false
+    if (!this.#links.isValid(lease.link) || !this.#mayStore(key, value, lease.deadline)) return false
     if (!this.#put(key, value, lease)) return false
     this.updates++
     return true
@@ -246,21 +238,18 @@ export class Copies {
 
   /** The link to an owner broke: copies that came over it are no longer invalidated by writes. */
   dropOwner(owner: string): void {
-    const link = this.#linkOfOwner.get(owner)
+    const link = this.#links.drop(owner)
     if (link === undefined) return
-    this.#linkOfOwner.delete(owner)
-    this.#validLinks.delete(link)
     this.invalidations += this.#fetches.endLink(link)
-    if (this.#validLinks.size === 0) this.dropAll()
+    if (this.#links.isEmpty) this.dropAll()
   }
 
   /** Drops all copies and fetches; the share goes back to the group's own entries. */
   dropAll(): void {
     this.invalidations += this.#fetches.endAll() + this.entries
     this.#leases.clear()
-    this.#linkOfOwner.clear()
-    this.#validLinks.clear()
-    this.#release()
+    this.#links.clear()
+    this.#share.release()
   }
 
   resetCounters(): void {
@@ -268,8 +257,7 @@ export class Copies {
     this.installs = 0
     this.updates = 0
     this.invalidations = 0
-    this.#expiredBefore = 0
-    if (this.store !== undefined) this.store.expired = 0
+    this.#share.resetExpired()
   }
 
   /** Reclaims expired copies among the next `slots` of the index, and the share when none is left. */
@@ -277,16 +265,16 @@ export class Copies {
     this.#dropIfClockSetBack()
     this.store?.sweep(slots)
     this.#leases.sweep(this.#options.instant.now)
-    if (this.entries === 0) this.#release()
+    if (this.entries === 0) this.#share.release()
   }
 
   #mayStore(key: Buffer, value: Value | null, deadline: number): boolean {
-    return deadline >= this.#options.instant.now && bytesOf(key, value) + MIN_INDEX_BYTES <= this.#limit
+    return deadline >= this.#options.instant.now && bytesOf(key, value) + MIN_INDEX_BYTES <= this.#share.limit
   }
 
   /** Stores a copy for the rest of a lease. Returns whether there was room. */
   #put(key: Buffer, value: Value | null, { link, beganAt, deadline }: Omit<Lease, 'minVersion'>): boolean {
-    const store = this.#storeWithRoom(bytesOf(key, value))
+    const store = this.#share.withRoom(bytesOf(key, value))
     store.deadline[0] = deadline
     store.loadedAt[0] = beganAt
     // Copies have no load time: the field holds the link number instead.
@@ -306,7 +294,7 @@ export class Copies {
     const { store } = this
     if (store === undefined) return NULL_REF
     const ref = store.peek(bytes, start, end)
-    if (ref === NULL_REF || this.#validLinks.has(store.records.loadMs(ref))) return ref
+    if (ref === NULL_REF || this.#links.isValid(store.records.loadMs(ref))) return ref
     store.remove(ref)
     this.invalidations++
     return NULL_REF
@@ -317,40 +305,6 @@ export class Copies {
     if (setbacks === this.#setbacks) return
     this.#setbacks = setbacks
     this.dropAll()
-  }
-
-  #linkTo(owner: string): number {
-    const known = this.#linkOfOwner.get(owner)
-    if (known !== undefined) return known
-    const link = this.#nextLink++
-    this.#linkOfOwner.set(owner, link)
-    this.#validLinks.add(link)
-    return link
-  }
-
-  /** The store, with room for this many bytes more if the share may still grow. */
-  #storeWithRoom(bytes: number): Store {
-    const { instant, hasher, reserve } = this.#options
-    const limit = this.#limit
-    let { store } = this
-    const has = store?.maxBytes ?? 0
-    const wants = (store?.usedBytes ?? MIN_INDEX_BYTES) + bytes
-    if (store === undefined || (wants > has && has < limit)) {
-      const slice = Math.min(limit, Math.max(wants, has + STEP_BYTES))
-      reserve(slice)
-      // Made for the whole share; it takes no bytes before it may.
-      store ??= new Store({ maxBytes: limit, hasher, instant })
-      store.maxBytes = slice
-      this.store = store
-    }
-    return store
-  }
-
-  #release(): void {
-    if (this.store === undefined) return
-    this.#expiredBefore += this.store.expired
-    this.store = undefined
-    this.#options.reserve(0)
   }
 }
 

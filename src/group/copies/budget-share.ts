@@ -1,0 +1,88 @@
+// The share of a group's budget that its hot copies take: it grows in steps as they arrive, and goes back when none is left.
+
+import type { Hasher } from '../../bytes/hash.ts'
+import type { Instant } from '../../bytes/instant.ts'
+import { MIN_INDEX_BYTES } from '../../store/index.ts'
+import { Store } from '../../store/store.ts'
+
+/** The share grows in steps of this size, so that each step evicts few of the group's own entries. */
+const STEP_BYTES = 256 * 1024
+/** A smaller share is not used. */
+const MIN_BYTES = 4096
+
+export interface BudgetShareOptions {
+  /** The fraction of the budget that the share may take. */
+  readonly fraction: number
+  readonly budget: number
+  readonly instant: Instant
+  readonly hasher: Hasher
+  /** See `CopiesOptions.reserve`. */
+  readonly reserve: (bytes: number) => void
+}
+
+export class BudgetShare {
+  /** What is in it; `undefined` while there is nothing. */
+  store: Store | undefined
+  /** The most it may grow to. */
+  limit: number
+  readonly #options: BudgetShareOptions
+  /** The count of stores that were released. */
+  #expiredBefore = 0
+
+  constructor(options: BudgetShareOptions) {
+    this.#options = options
+    this.limit = Math.floor(options.budget * options.fraction)
+  }
+
+  get isWorthHaving(): boolean {
+    return this.limit >= MIN_BYTES
+  }
+
+  get expired(): number {
+    return this.#expiredBefore + (this.store?.expired ?? 0)
+  }
+
+  resetExpired(): void {
+    this.#expiredBefore = 0
+    if (this.store !== undefined) this.store.expired = 0
+  }
+
+  /** The group has another budget; `shrink` follows, unless the share is released. */
+  setBudget(bytes: number): void {
+    this.limit = Math.floor(bytes * this.#options.fraction)
+  }
+
+  /** Evicts what is above the limit. */
+  shrink(): void {
+    const { store, limit } = this
+    if (store === undefined || store.maxBytes <= limit) return
+    store.maxBytes = limit
+    this.#options.reserve(limit)
+  }
+
+  /** The store, with room for this many bytes more if the share may still grow. */
+  withRoom(bytes: number): Store {
+    const { instant, hasher, reserve } = this.#options
+    const { limit } = this
+    let { store } = this
+    const has = store?.maxBytes ?? 0
+    const wants = (store?.usedBytes ?? MIN_INDEX_BYTES) + bytes
+    if (store === undefined || (wants > has && has < limit)) {
+      const size = Math.min(limit, Math.max(wants, has + STEP_BYTES))
+      reserve(size)
+      // Made for the whole share; it takes no bytes before it may.
+      store ??= new Store({ maxBytes: limit, hasher, instant })
+      store.maxBytes = size
+      this.store = store
+    }
+    return store
+  }
+
+  /** Gives everything back to the group's own entries. */
+  release(): void {
+    if (this.store === undefined) return
+    this.#expiredBefore += this.store.expired
+    this.store = undefined
+    this.#options.reserve(0)
+  }
+}
