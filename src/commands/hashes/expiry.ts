@@ -2,7 +2,8 @@
 
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
-import { type DeadlineCondition, ExpireOutcome } from '../../store/types/hashes.ts'
+import type { DeadlineCondition } from '../../store/types/hash/deadline-condition.ts'
+import { ExpireOutcome } from '../../store/types/hashes.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { arg, KEY, oneKey, oneOf, token } from '../spec/shorthand.ts'

@@ -1,11 +1,12 @@
 // Hashes: pairs of field and value, packed while they are small, then a tree in the order of the hashes of the fields.
 
 import type { Ref } from '../arena.ts'
-import { orderOfHashes } from './bulk/hash-order.ts'
 import { COUNT_WORD, type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
-import { FieldDeadlines } from './field-deadlines.ts'
+import { type DeadlineCondition, holds } from './hash/deadline-condition.ts'
+import { FieldDeadlines } from './hash/field-deadlines.ts'
+import { FieldExpiry } from './hash/field-expiry.ts'
+import { PairTree } from './hash/pair-tree.ts'
 import {
-  contentStart,
   findPacked,
   PACKED_HEADER_BYTES,
   packedBytes,
@@ -17,19 +18,11 @@ import {
 } from './packed.ts'
 import { Span } from './span.ts'
 import type { StringList } from './string-list.ts'
-import { stringBytes, TreeKind } from './tree/layout.ts'
 
 /** A flag: OBJECT ENCODING says `hashtable`, and not `listpack`. */
 const TABLE = 1
 /** A flag: a field has, or had, a deadline. Redis calls the compact encoding of such a hash `listpackex`. */
 const TIMED = 2
-
-/** Expired fields that are removed at most when a hash is changed, and in a step of active expiry. */
-const PURGED_BY_CHANGE = 16
-const PURGED_BY_SWEEP = 256
-
-/** Which deadlines of fields `expire` replaces. */
-export type DeadlineCondition = 'nx' | 'xx' | 'gt' | 'lt' | undefined
 
 /** What `expire` has done, in Redis's numbers. */
 export const ExpireOutcome = { NO_FIELD: -2, UNCHANGED: 0, SET: 1, REMOVED: 2 } as const
@@ -61,17 +54,19 @@ export class Hashes {
   #left = 0
   /** The walk must skip expired fields. */
   #skips = false
+  readonly #pairs: PairTree
   readonly #deadlines: FieldDeadlines
-  /** The region that was last looked at for expired fields. */
-  #swept = 0
-  /** Regions that `sweep` leaves out. */
-  readonly #kept = new Set<number>()
+  readonly #expiry: FieldExpiry
 
   constructor(parts: Collections) {
     this.#parts = parts
     this.value = parts.span
-    this.#deadlines = new FieldDeadlines(parts)
-    this.deadline = this.#deadlines.deadline
+    const pairs = new PairTree(parts)
+    const deadlines = new FieldDeadlines(parts)
+    this.#pairs = pairs
+    this.#deadlines = deadlines
+    this.#expiry = new FieldExpiry(parts, pairs, deadlines)
+    this.deadline = deadlines.deadline
   }
 
   length(ref: Ref): number {
@@ -97,7 +92,7 @@ export class Hashes {
       readPacked(records, skipString(records.bytes, at), this.value)
       return true
     }
-    const valueAt = this.#find(region, bytes, start, end)
+    const valueAt = this.#pairs.find(region, bytes, start, end)
     if (valueAt === 0 || this.#isDue(region, bytes, start, end)) return false
     tree.readString(valueAt, this.value)
     return true
@@ -116,7 +111,7 @@ export class Hashes {
   ): Ref {
     const { limits, regions } = this.#parts
     const region = this.#parts.regionOf(ref)
-    if (regions.marked !== 0) this.#clearDeadline(region, field, fieldStart, fieldEnd, keepsDeadline)
+    if (regions.marked !== 0) this.#expiry.clearDeadline(region, field, fieldStart, fieldEnd, keepsDeadline)
     const moved =
       region === 0
         ? this.#setPacked(ref, field, fieldStart, fieldEnd, value, valueStart, valueEnd)
@@ -138,40 +133,26 @@ export class Hashes {
    */
   load(ref: Ref, fields: StringList, values: StringList, deadlines: Float64Array | undefined): Ref {
     const parts = this.#parts
-    const { limits, tree } = parts
+    const { limits } = parts
     const { count } = fields
     const longest = Math.max(fields.longest, values.longest)
     const isTable = longest > limits.hashMaxListpackValue || count > limits.hashMaxListpackEntries
     parts.setFlags(ref, (isTable ? TABLE : 0) | (deadlines === undefined ? 0 : TIMED))
     const paged = parts.page(ref)
     const region = parts.regionOf(paged)
-    tree.open(region, TreeKind.HASH)
-    const hashes = parts.hashesOf(fields)
-    for (const i of orderOfHashes(hashes)) {
-      tree.key[0] = hashes[i]
-      const fieldStart = fields.starts[i]
-      const fieldEnd = fields.ends[i]
-      const valueStart = values.starts[i]
-      const valueEnd = values.ends[i]
-      tree.append(stringBytes(fieldEnd - fieldStart) + stringBytes(valueEnd - valueStart))
-      const at = tree.writeString(tree.stringsAt, fields.bytes, fieldStart, fieldEnd)
-      tree.writeString(at, values.bytes, valueStart, valueEnd)
-    }
-    tree.endAppending()
+    this.#pairs.load(region, fields, values)
     if (deadlines !== undefined) this.#deadlines.load(region, fields, deadlines)
     return paged
   }
 
   /** Removes a field, if there is one. */
   remove(ref: Ref, bytes: Uint8Array, start: number, end: number): Ref {
-    const { records, tree } = this.#parts
+    const { records } = this.#parts
     const region = this.#parts.regionOf(ref)
     if (region !== 0) {
-      this.#clearDeadline(region, bytes, start, end, false)
-      this.found = this.#find(region, bytes, start, end) !== 0
-      if (!this.found) return ref
-      tree.remove()
-      return this.#parts.begin(ref)
+      this.#expiry.clearDeadline(region, bytes, start, end, false)
+      this.found = this.#pairs.remove(region, bytes, start, end)
+      return this.found ? this.#parts.begin(ref) : ref
     }
     const from = findPacked(records, true, bytes, start, end)
     this.found = from >= 0
@@ -186,13 +167,12 @@ export class Hashes {
    * @param isStored whether expired fields that are not removed yet count: only then ranks are the same while time passes
    */
   seek(ref: Ref, rank: number, isStored = false): boolean {
-    const { records, tree } = this.#parts
+    const { records } = this.#parts
     this.#region = this.#parts.regionOf(ref)
     if (this.#region !== 0) {
       this.#skips = !isStored && this.#deadlines.countDue(this.#region) !== 0
-      tree.open(this.#region, TreeKind.HASH)
-      if (!tree.seekRank(this.#skips ? 0 : rank)) return false
-      this.#readPair()
+      if (!this.#pairs.open(this.#region).seekRank(this.#skips ? 0 : rank)) return false
+      this.#pairs.read(this.field, this.value)
       if (!this.#skips) return true
       let is = !this.#isWalkedDue() || this.next()
       for (let i = 0; is && i < rank; i++) is = this.next()
@@ -212,7 +192,7 @@ export class Hashes {
     if (this.#region !== 0) {
       do {
         if (!tree.next()) return false
-        this.#readPair()
+        this.#pairs.read(this.field, this.value)
       } while (this.#skips && this.#isWalkedDue())
       return true
     }
@@ -225,7 +205,6 @@ export class Hashes {
 
   /** Visits pairs as `Tree.scan` does, those of a compact or packed hash at once. `visit` must not change the hash. */
   scan(ref: Ref, cursor: number, limit: number, visit: () => void): number {
-    const { tree } = this.#parts
     // As Redis, which has no cursors for its compact encoding.
     const isWhole = (this.#parts.flags(ref) & TABLE) === 0 || this.#parts.regionOf(ref) === 0
     if (isWhole) {
@@ -234,9 +213,8 @@ export class Hashes {
     }
     this.#region = this.#parts.regionOf(ref)
     this.#skips = this.#deadlines.countDue(this.#region) !== 0
-    tree.open(this.#region, TreeKind.HASH)
-    return tree.scan(cursor, limit, () => {
-      this.#readPair()
+    return this.#pairs.open(this.#region).scan(cursor, limit, () => {
+      this.#pairs.read(this.field, this.value)
       if (!this.#skips || !this.#isWalkedDue()) visit()
     })
   }
@@ -261,7 +239,7 @@ export class Hashes {
       return this.remove(ref, bytes, start, end)
     }
     this.outcome = ExpireOutcome.SET
-    const paged = this.#parts.regionOf(ref) === 0 ? this.#page(ref) : ref
+    const paged = this.#parts.regionOf(ref) === 0 ? this.#pairs.page(ref) : ref
     this.#parts.setFlags(paged, this.#parts.flags(paged) | TIMED)
     this.deadline[0] = deadline
     this.#deadlines.set(this.#parts.regionOf(paged), bytes, start, end)
@@ -288,10 +266,7 @@ export class Hashes {
 
   /** Whether all fields are expired: then the hash does not exist. */
   isSpent(ref: Ref): boolean {
-    const { regions } = this.#parts
-    const region = this.#parts.regionOf(ref)
-    if (region === 0 || !regions.isMarked(region)) return false
-    return this.#deadlines.countDue(region) === regions.head(region, COUNT_WORD)
+    return this.#expiry.isSpent(this.#parts.regionOf(ref))
   }
 
   /**
@@ -300,64 +275,23 @@ export class Hashes {
    * @param remove removes a record: its last field has expired
    */
   sweep(regions: number, remove: (ref: Ref) => void): number {
-    const { regions: all } = this.#parts
-    let removed = 0
-    for (let left = regions; left > 0 && all.marked !== 0 && removed < PURGED_BY_SWEEP; left--) {
-      this.#swept = all.following(this.#swept)
-      if (!all.isMarked(this.#swept) || this.#kept.has(this.#swept)) continue
-      const gone = this.#purge(this.#swept, PURGED_BY_SWEEP - removed)
-      removed += gone
-      if (all.head(this.#swept, COUNT_WORD) === 0) remove(all.record(this.#swept))
-      else if (gone > 0) this.#parts.store.noteChange(all.record(this.#swept))
-    }
-    return removed
+    return this.#expiry.sweep(regions, remove)
   }
 
   /** Until the returned function is called, active expiry leaves the fields of a hash where they are. */
   keepExpired(ref: Ref): () => void {
-    const region = this.#parts.regionOf(ref)
-    this.#kept.add(region)
-    return () => void this.#kept.delete(region)
+    return this.#expiry.keep(this.#parts.regionOf(ref))
   }
 
   /** Removes expired fields of a hash that is not spent, at least one if there is one, and notes the change. */
   dropDue(ref: Ref): void {
-    const region = this.#parts.regionOf(ref)
-    if (region === 0 || !this.#parts.regions.isMarked(region)) return
-    if (this.#purge(region, PURGED_BY_SWEEP) > 0) this.#parts.store.noteChange(ref)
+    if (this.#expiry.dropDue(this.#parts.regionOf(ref))) this.#parts.store.noteChange(ref)
   }
 
   /** Throws when the trees of a hash contradict each other. Returns the pages that they use. For tests. */
   verify(ref: Ref): number {
     const region = this.#parts.regionOf(ref)
-    if (region === 0) return 0
-    this.#parts.tree.open(region, TreeKind.HASH)
-    return this.#parts.tree.verify() + this.#deadlines.verify(region)
-  }
-
-  /** Removes up to `most` expired fields. Returns how many. */
-  #purge(region: number, most: number): number {
-    let removed = 0
-    for (; removed < most; removed++) {
-      const field = this.#deadlines.firstDue(region)
-      if (field === undefined) break
-      this.#deadlines.remove(region, field, 0, field.length)
-      if (this.#find(region, field, 0, field.length) === 0) throw new Error('a deadline has no field')
-      this.#parts.tree.remove()
-    }
-    if (removed > 0) this.#parts.regions.stamp(region)
-    return removed
-  }
-
-  /** Before a field is changed: its deadline goes, unless it is kept; if the field is expired, it goes too. */
-  #clearDeadline(region: number, bytes: Uint8Array, start: number, end: number, isKept: boolean): void {
-    if (!this.#parts.regions.isMarked(region)) return
-    this.#purge(region, PURGED_BY_CHANGE)
-    if (this.#isDue(region, bytes, start, end)) {
-      this.#find(region, bytes, start, end)
-      this.#parts.tree.remove()
-    } else if (isKept) return
-    this.#deadlines.remove(region, bytes, start, end)
+    return region === 0 ? 0 : this.#pairs.verify(region) + this.#deadlines.verify(region)
   }
 
   #isDue(region: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -368,21 +302,6 @@ export class Hashes {
   #isWalkedDue(): boolean {
     const { bytes, start, end } = this.field
     return this.#deadlines.isDue(this.#region, bytes, start, end)
-  }
-
-  #readPair(): void {
-    const { tree } = this.#parts
-    tree.readString(tree.readString(tree.stringsAt, this.field), this.value)
-  }
-
-  /**
-   * Goes to a field in the tree, and returns where its value is; 0: there is no such field, and the position is where it
-   * belongs.
-   */
-  #find(region: number, bytes: Uint8Array, start: number, end: number): number {
-    const { store, tree } = this.#parts
-    tree.open(region, TreeKind.HASH)
-    return tree.seekString(store.hashOf(bytes, start, end), bytes, start, end) ? tree.secondAt : 0
   }
 
   #setPacked(
@@ -421,7 +340,7 @@ export class Hashes {
       longest > (isCompact ? COMPACT_STRING : PACKED_STRING) ||
       length + size - old > (isCompact ? COMPACT_BYTES : PACKED_BYTES)
     ) {
-      const paged = this.#page(ref)
+      const paged = this.#pairs.page(ref)
       const region = this.#parts.regionOf(paged)
       return this.#setPaged(paged, region, field, fieldStart, fieldEnd, value, valueStart, valueEnd)
     }
@@ -445,57 +364,8 @@ export class Hashes {
     valueStart: number,
     valueEnd: number,
   ): Ref {
-    const { tree } = this.#parts
     const own = this.#parts.begin(ref)
-    const valueAt = this.#find(region, field, fieldStart, fieldEnd)
-    this.found = valueAt !== 0
-    if (valueAt !== 0) {
-      if (tree.overwriteString(valueAt, value, valueStart, valueEnd)) return own
-      tree.remove()
-      tree.seekHash()
-    }
-    this.#insert(field, fieldStart, fieldEnd, value, valueStart, valueEnd)
+    this.found = this.#pairs.set(region, field, fieldStart, fieldEnd, value, valueStart, valueEnd)
     return own
   }
-
-  /** Inserts a pair at the position of the tree. */
-  #insert(
-    field: Uint8Array,
-    fieldStart: number,
-    fieldEnd: number,
-    value: Uint8Array,
-    valueStart: number,
-    valueEnd: number,
-  ): void {
-    const { tree } = this.#parts
-    tree.insert(stringBytes(fieldEnd - fieldStart) + stringBytes(valueEnd - valueStart))
-    const at = tree.writeString(tree.stringsAt, field, fieldStart, fieldEnd)
-    tree.writeString(at, value, valueStart, valueEnd)
-  }
-
-  /** Moves a packed hash into a region. */
-  #page(ref: Ref): Ref {
-    const { store, tree } = this.#parts
-    const moving = store.copyValue(ref)
-    const paged = this.#parts.page(ref)
-    tree.open(this.#parts.regionOf(paged), TreeKind.HASH)
-    for (let at = PACKED_HEADER_BYTES; at < moving.length; ) {
-      const field = skipString(moving, at)
-      const value = skipString(moving, field)
-      const fieldStart = contentStart(moving, at)
-      tree.key[0] = store.hashOf(moving, fieldStart, field)
-      tree.seekHash()
-      this.#insert(moving, fieldStart, field, moving, contentStart(moving, field), value)
-      at = value
-    }
-    return paged
-  }
-}
-
-/** Whether a field with the deadline `old` (NaN: none, which is later than any) may get `deadline`. */
-function holds(condition: DeadlineCondition, deadline: number, old: number): boolean {
-  if (condition === 'nx') return Number.isNaN(old)
-  if (condition === 'xx') return !Number.isNaN(old)
-  if (condition === 'gt') return deadline > old
-  return condition !== 'lt' || !(deadline >= old)
 }

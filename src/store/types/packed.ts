@@ -11,7 +11,7 @@ import type { Span } from './span.ts'
  *
  * `flags`: PAGED, and the encoding that OBJECT ENCODING shows. A string is its length in one byte, below 240, and its
  * bytes; or LONG, its length in two bytes, and its bytes. A pair of a hash is two strings; of a sorted set, the member and
- * the score (`scores.ts`); each pair counts as one element.
+ * the score (`sorted-set/scores.ts`); each pair counts as one element.
  */
 
 export const PAGED = 1

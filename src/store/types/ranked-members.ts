@@ -3,7 +3,7 @@
 import { orderOfHashes } from './bulk/hash-order.ts'
 import { rankOrder } from './bulk/scored-members.ts'
 import type { Collections } from './collections.ts'
-import { NO_PAGE } from './regions.ts'
+import { NO_PAGE } from './region/pages.ts'
 import { compareBytes } from './span.ts'
 import { StringList } from './string-list.ts'
 import { DOUBLE_BYTES, KEY_WORDS, memberBytes, TreeKind } from './tree/layout.ts'

@@ -1,38 +1,20 @@
 // Sorted sets: packed while they are small, then two trees over the same members.
-//
-// More than 300 lines: both bodies share the state between `find` and the change that follows it.
 
-import type { Ref } from '../arena.ts'
-import { type Collections, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
-import {
-  LONG,
-  PACKED_HEADER_BYTES,
-  packedBytes,
-  packedCount,
-  readPacked,
-  setPackedCount,
-  skipString,
-  writePacked,
-} from './packed.ts'
+import { NULL_REF, type Ref } from '../arena.ts'
+import type { Collections } from './collections.ts'
 import { RankedMembers } from './ranked-members.ts'
-import { readScore, scoreBytes, scoreLength, writeScore } from './scores.ts'
-import { compareBytes, Span } from './span.ts'
+import { PackedMembers } from './sorted-set/packed-members.ts'
+import { Span } from './span.ts'
 import type { StringList } from './string-list.ts'
 import { TreeKind } from './tree/layout.ts'
 import { Tree } from './tree/tree.ts'
 
 /*
- *   packed   member | score | member | score | …              in order
+ *   packed   see `sorted-set/packed-members.ts`
  *   paged    see `ranked-members.ts`
  *
  * Elements are in the order of their scores, and of the bytes of their members where scores are equal.
  */
-
-/**
- * The most bytes of a packed sorted set. More than of other types: two trees need far more than packed members, and
- * Redis's listpacks may have as many.
- */
-const PACKED_BYTES = 8192
 
 /** A flag: OBJECT ENCODING says `skiplist`, and not `listpack`. */
 const SKIPLIST = 1
@@ -50,25 +32,20 @@ export class SortedSets {
   /** Its score; what `find` found; the argument of `insert` and `update`. Never NaN. */
   readonly score: Float64Array
   readonly #parts: Collections
+  readonly #packed: PackedMembers
   readonly #members: RankedMembers
-  /** What `find` found: the region (0: packed), or where the packed member begins, and its rank. */
+  /** The region where `find` has looked; 0: packed. */
   #region = 0
-  #at = 0
-  #index = 0
-  /** The walk of `seek` and `next`: a tree, or what is left of a packed sorted set. */
+  /** The walk of `seek` and `next`, if it is not of a packed sorted set. */
   readonly #walk: Tree
-  readonly #walked = new Span()
   #isWalkPaged = false
   #isReverse = false
-  #walkAt = 0
-  #walkLeft = 0
-  /** Where the elements of a packed sorted set that is walked in reverse begin. */
-  readonly #offsets = new Int32Array(PACKED_ELEMENTS + 1)
 
   constructor(parts: Collections) {
     this.#parts = parts
     this.#members = new RankedMembers(parts, TREES_WORD)
     this.score = this.#members.score
+    this.#packed = new PackedMembers(parts, this.span, this.score)
     this.#walk = new Tree(parts.regions)
   }
 
@@ -83,12 +60,12 @@ export class SortedSets {
   find(ref: Ref, bytes: Uint8Array, start: number, end: number): boolean {
     const region = this.#parts.regionOf(ref)
     this.#region = region
-    return region === 0 ? this.#findPacked(bytes, start, end) : this.#members.find(region, bytes, start, end)
+    return region === 0 ? this.#packed.find(bytes, start, end) : this.#members.find(region, bytes, start, end)
   }
 
   /** The rank of the member that was found. */
   rank(bytes: Uint8Array, start: number, end: number): number {
-    if (this.#region === 0) return this.#index
+    if (this.#region === 0) return this.#packed.rank
     this.#members.seek(this.#region, this.score[0], bytes, start, end)
     return this.#members.ranking.rank()
   }
@@ -102,12 +79,8 @@ export class SortedSets {
       this.#members.insert(region, bytes, start, end)
       return own
     }
-    const { records } = this.#parts
-    records.locate(ref)
-    const length = records.valueEnd - records.valueStart
-    const size = packedBytes(end - start) + scoreBytes(this.score[0])
-    const isTooLarge = packedCount(records) >= PACKED_ELEMENTS || length + size > PACKED_BYTES
-    if (!isTooLarge && end - start <= PACKED_STRING) return this.#insertPacked(ref, bytes, start, end)
+    const moved = this.#packed.insert(ref, bytes, start, end)
+    if (moved !== NULL_REF) return moved
     const score = this.score[0]
     const paged = this.#page(ref)
     this.find(paged, bytes, start, end)
@@ -135,28 +108,18 @@ export class SortedSets {
       this.#members.update(this.#region, bytes, start, end)
       return own
     }
+    const moved = this.#packed.update(ref, bytes, start, end)
+    if (moved !== NULL_REF) return moved
     const score = this.score[0]
-    const { records } = this.#parts
-    records.locate(ref)
-    const from = this.#at
-    const size = this.#skip(from) - from
-    const member = packedBytes(end - start)
-    if (records.valueEnd - records.valueStart + member + scoreBytes(score) - size > PACKED_BYTES) {
-      const paged = this.#page(ref)
-      this.find(paged, bytes, start, end)
-      this.score[0] = score
-      return this.update(paged, bytes, start, end)
-    }
-    return this.#insertPacked(this.#parts.cut(ref, from, from + size, 1), bytes, start, end)
+    const paged = this.#page(ref)
+    this.find(paged, bytes, start, end)
+    this.score[0] = score
+    return this.update(paged, bytes, start, end)
   }
 
   /** Removes the member that was found. */
   remove(ref: Ref, bytes: Uint8Array, start: number, end: number): Ref {
-    const { records } = this.#parts
-    if (this.#region === 0) {
-      records.locate(ref)
-      return this.#parts.cut(ref, this.#at, this.#skip(this.#at), 1)
-    }
+    if (this.#region === 0) return this.#packed.remove(ref)
     const own = this.#parts.begin(ref)
     this.#members.remove(this.#region, bytes, start, end)
     return own
@@ -165,12 +128,7 @@ export class SortedSets {
   /** Removes `count` elements from `index` on. */
   removeRange(ref: Ref, index: number, count: number): Ref {
     const region = this.#parts.regionOf(ref)
-    if (region === 0) {
-      const from = this.#offset(index)
-      let to = from
-      for (let i = 0; i < count; i++) to = this.#skip(to)
-      return this.#parts.cut(ref, from, to, count)
-    }
+    if (region === 0) return this.#packed.removeRange(ref, index, count)
     const own = this.#parts.begin(ref)
     this.#members.removeRange(region, index, count)
     return own
@@ -186,26 +144,12 @@ export class SortedSets {
 
   /** Reads the element at `index`; `next` reads the ones after it, or before it. False: there is none. */
   seek(ref: Ref, index: number, isReverse = false): boolean {
-    const { records } = this.#parts
     const region = this.#parts.regionOf(ref)
-    this.#isReverse = isReverse
     this.#isWalkPaged = region !== 0
-    if (region !== 0) {
-      this.#walk.open(region, TreeKind.RANKING, TREES_WORD)
-      return this.#walk.seekRank(index) && this.#readWalked()
-    }
-    const count = packedCount(records)
-    if (index >= count) return false
-    this.#walked.set(records.bytes, records.view, 0, 0)
-    const offsets = this.#offsets
-    let at = records.valueStart + PACKED_HEADER_BYTES
-    for (let i = 0; i < index; i++) {
-      offsets[i] = at
-      at = this.#skip(at)
-    }
-    this.#walkLeft = isReverse ? index : count - index - 1
-    this.#readPacked(at)
-    return true
+    if (region === 0) return this.#packed.seek(index, isReverse)
+    this.#isReverse = isReverse
+    this.#walk.open(region, TreeKind.RANKING, TREES_WORD)
+    return this.#walk.seekRank(index) && this.#readWalked()
   }
 
   /** As `seek`, for all elements in the order in which `find` finds them fastest, here and in other sorted sets. */
@@ -220,54 +164,27 @@ export class SortedSets {
 
   /** Reads the next element. The sorted set must not have changed since `seek`; other ones may be read between. */
   next(): boolean {
-    if (this.#isWalkPaged) {
-      const isFound = this.#isReverse ? this.#walk.previous() : this.#walk.next()
-      return isFound && this.#readWalked()
-    }
-    if (this.#walkLeft === 0) return false
-    this.#walkLeft--
-    this.#readPacked(this.#isReverse ? this.#offsets[this.#walkLeft] : this.#walkAt)
-    return true
+    if (!this.#isWalkPaged) return this.#packed.next()
+    const isFound = this.#isReverse ? this.#walk.previous() : this.#walk.next()
+    return isFound && this.#readWalked()
   }
 
   /** How many elements have a score below `score`, or with `orEqual` not above it. */
   rankOfScore(ref: Ref, score: number, orEqual: boolean): number {
-    const { records } = this.#parts
     const region = this.#parts.regionOf(ref)
-    if (region !== 0) return this.#members.openRanking(region).rankOfScore(score, orEqual)
-    const { bytes, view } = records
-    const count = packedCount(records)
-    let at = records.valueStart + PACKED_HEADER_BYTES
-    for (let i = 0; i < count; i++) {
-      at = skipString(bytes, at)
-      const own = readScore(bytes, view, at)
-      if (orEqual ? own > score : own >= score) return i
-      at += scoreLength(bytes[at])
-    }
-    return count
+    if (region === 0) return this.#packed.rankOfScore(score, orEqual)
+    return this.#members.openRanking(region).rankOfScore(score, orEqual)
   }
 
   /** How many elements have a member below this one, or with `orEqual` not above it, if all have the same score. */
   rankOfMember(ref: Ref, bytes: Uint8Array, start: number, end: number, orEqual: boolean): number {
-    const { records } = this.#parts
     const region = this.#parts.regionOf(ref)
-    if (region !== 0) {
-      const ranking = this.#members.openRanking(region)
-      if (!ranking.seekRank(0)) return 0
-      ranking.keyDouble[0] = ranking.view.getFloat64(ranking.at, true)
-      const isFound = ranking.seekMember(bytes, start, end)
-      return ranking.rank() + (isFound && orEqual ? 1 : 0)
-    }
-    const count = packedCount(records)
-    let at = records.valueStart + PACKED_HEADER_BYTES
-    for (let i = 0; i < count; i++) {
-      at = readPacked(records, at, this.span)
-      const { span } = this
-      const order = compareBytes(span.bytes, span.start, span.end, bytes, start, end)
-      if (orEqual ? order > 0 : order >= 0) return i
-      at += scoreLength(records.bytes[at])
-    }
-    return count
+    if (region === 0) return this.#packed.rankOfMember(bytes, start, end, orEqual)
+    const ranking = this.#members.openRanking(region)
+    if (!ranking.seekRank(0)) return 0
+    ranking.keyDouble[0] = ranking.view.getFloat64(ranking.at, true)
+    const isFound = ranking.seekMember(bytes, start, end)
+    return ranking.rank() + (isFound && orEqual ? 1 : 0)
   }
 
   /** Visits elements as `Tree.scan` does, those of a packed sorted set at once. */
@@ -308,88 +225,6 @@ export class SortedSets {
     if (length > limits.zsetMaxListpackValue || this.length(ref) >= limits.zsetMaxListpackEntries)
       parts.setFlags(ref, SKIPLIST)
     else this.score[0] += 0
-  }
-
-  #findPacked(bytes: Uint8Array, start: number, end: number): boolean {
-    const { records } = this.#parts
-    const { bytes: own, view } = records
-    const count = packedCount(records)
-    const length = end - start
-    // Only strings that begin with the same bytes of length can be equal.
-    const first = length < LONG ? length : LONG
-    const header = packedBytes(length) - length
-    let at = records.valueStart + PACKED_HEADER_BYTES
-    for (let i = 0; i < count; i++) {
-      const next = skipString(own, at)
-      if (own[at] === first && next - at === header + length) {
-        // Backwards: members of a sorted set often begin alike.
-        let a = next - 1
-        let b = end - 1
-        while (b >= start && own[a] === bytes[b]) {
-          a--
-          b--
-        }
-        if (b < start) {
-          this.#at = at
-          this.#index = i
-          this.score[0] = readScore(own, view, next)
-          return true
-        }
-      }
-      at = next + scoreLength(own[next])
-    }
-    return false
-  }
-
-  #insertPacked(ref: Ref, bytes: Uint8Array, start: number, end: number): Ref {
-    const { store, records } = this.#parts
-    records.locate(ref)
-    const score = this.score[0]
-    const count = packedCount(records)
-    const own = records.bytes
-    const ownView = records.view
-    let from = records.valueStart + PACKED_HEADER_BYTES
-    for (let i = 0; i < count; i++) {
-      const scoreAt = skipString(own, from)
-      const other = readScore(own, ownView, scoreAt)
-      if (other > score) break
-      if (other === score) {
-        readPacked(records, from, this.span)
-        const { span } = this
-        if (compareBytes(span.bytes, span.start, span.end, bytes, start, end) > 0) break
-      }
-      from = scoreAt + scoreLength(own[scoreAt])
-    }
-    const at = from - records.valueStart
-    const moved = store.splice(ref, at, 0, packedBytes(end - start) + scoreBytes(score))
-    const scoreAt = writePacked(records, records.valueStart + at, bytes, start, end)
-    writeScore(records.bytes, records.view, scoreAt, score)
-    setPackedCount(records, count + 1)
-    return moved
-  }
-
-  /** Where the element after the packed one at `at` begins. */
-  #skip(at: number): number {
-    const { bytes } = this.#parts.records
-    const scoreAt = skipString(bytes, at)
-    return scoreAt + scoreLength(bytes[scoreAt])
-  }
-
-  #offset(index: number): number {
-    let at = this.#parts.records.valueStart + PACKED_HEADER_BYTES
-    for (let i = 0; i < index; i++) at = this.#skip(at)
-    return at
-  }
-
-  /** Reads the packed element at `at` of the sorted set that is walked. */
-  #readPacked(at: number): void {
-    const { bytes, view } = this.#walked
-    const { span } = this
-    const scoreAt = skipString(bytes, at)
-    const start = bytes[at] < LONG ? at + 1 : at + 3
-    span.set(bytes, view, start, scoreAt)
-    this.score[0] = readScore(bytes, view, scoreAt)
-    this.#walkAt = scoreAt + scoreLength(bytes[scoreAt])
   }
 
   #readWalked(): boolean {

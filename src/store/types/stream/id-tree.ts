@@ -1,7 +1,8 @@
 // A tree of byte strings under IDs: entries, nodes, pending entries, and also groups and consumers, whose IDs begin with a
 // hash of their name.
 
-import { NO_PAGE, type Regions } from '../regions.ts'
+import { NO_PAGE } from '../region/pages.ts'
+import type { Regions } from '../regions.ts'
 import type { Span } from '../span.ts'
 import { stringBytes, TreeKind } from '../tree/layout.ts'
 import { Tree } from '../tree/tree.ts'

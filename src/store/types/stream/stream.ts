@@ -7,7 +7,7 @@ import type { Ref } from '../../arena.ts'
 import { ValueType } from '../../record.ts'
 import type { Collections } from '../collections.ts'
 import type { EncodingLimits } from '../encoding-limits.ts'
-import { PAGE_HEADER_WORDS } from '../regions.ts'
+import { PAGE_HEADER_WORDS } from '../region/pages.ts'
 import {
   entryBytes,
   type FieldRanges,

@@ -18,7 +18,8 @@
 
 import type { Collections } from '../collections.ts'
 import type { EncodingLimits } from '../encoding-limits.ts'
-import { PAGE_HEADER_WORDS, type Regions } from '../regions.ts'
+import { PAGE_HEADER_WORDS } from '../region/pages.ts'
+import type { Regions } from '../regions.ts'
 import { StreamNode } from './entry.ts'
 import { ID_WORDS, type IdWords, readId, type StreamId, splitId, writeIdWords } from './id.ts'
 import { IdTree } from './id-tree.ts'

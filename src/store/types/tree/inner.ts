@@ -1,6 +1,6 @@
 // The inner pages of a tree: children are added, split, and removed.
 
-import { NO_PAGE } from '../regions.ts'
+import { NO_PAGE } from '../region/pages.ts'
 import { LAYOUT } from './layout.ts'
 import { TreeSearch } from './search.ts'
 

@@ -1,7 +1,7 @@
 // How the entries of a tree are laid out in its pages.
 
 import { UNIT_BYTES } from '../../arena.ts'
-import { PAGE_HEADER_WORDS } from '../regions.ts'
+import { PAGE_HEADER_WORDS } from '../region/pages.ts'
 
 /*
  * Every inner page knows how many entries are below each child, so an entry is found by its rank in O(log n). Entries are

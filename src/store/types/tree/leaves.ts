@@ -2,7 +2,7 @@
 
 import { copyUnaligned } from '../../../bytes/copy.ts'
 import { UNIT_BYTES } from '../../arena.ts'
-import { NO_PAGE } from '../regions.ts'
+import { NO_PAGE } from '../region/pages.ts'
 import { TreeInnerPages } from './inner.ts'
 import { LAYOUT } from './layout.ts'
 

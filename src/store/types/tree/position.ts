@@ -1,7 +1,8 @@
 // A position in a tree: the path to an entry, and the entry that was loaded.
 
 import { UNIT_BYTES } from '../../arena.ts'
-import { NO_PAGE, PAGE_HEADER_WORDS, type Regions } from '../regions.ts'
+import { NO_PAGE, PAGE_HEADER_WORDS } from '../region/pages.ts'
+import type { Regions } from '../regions.ts'
 import { Span } from '../span.ts'
 import { CAPACITIES, DOUBLE_BYTES, KEY_WORDS, LAYOUT, STRINGS, TreeKind } from './layout.ts'
 

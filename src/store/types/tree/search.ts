@@ -1,6 +1,6 @@
 // Searches in a tree: by hash, score and member, ID.
 
-import { NO_PAGE } from '../regions.ts'
+import { NO_PAGE } from '../region/pages.ts'
 import { compareBytes } from '../span.ts'
 import { LAYOUT } from './layout.ts'
 import { TreePosition } from './position.ts'

@@ -1,7 +1,7 @@
 // How much memory a tree will need.
 
 import { UNIT_BYTES } from '../../arena.ts'
-import { PAGE_HEADER_WORDS } from '../regions.ts'
+import { PAGE_HEADER_WORDS } from '../region/pages.ts'
 import { LAYOUT } from './layout.ts'
 
 const LEAF_BYTES = LAYOUT.LEAF_UNITS * UNIT_BYTES

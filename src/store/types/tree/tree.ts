@@ -2,7 +2,7 @@
 
 import { copyUnaligned } from '../../../bytes/copy.ts'
 import { UNIT_BYTES } from '../../arena.ts'
-import { NO_PAGE, PAGE_HEADER_WORDS } from '../regions.ts'
+import { NO_PAGE, PAGE_HEADER_WORDS } from '../region/pages.ts'
 import { LAYOUT, STRINGS, TreeKind } from './layout.ts'
 import { TreeLeaves } from './leaves.ts'
 

@@ -1,9 +1,9 @@
 // When fields of a hash expire: two trees beside the one of its pairs, as a sorted set of deadlines has.
 
-import type { Collections } from './collections.ts'
-import { RankedMembers } from './ranked-members.ts'
-import type { Regions } from './regions.ts'
-import { StringList } from './string-list.ts'
+import type { Collections } from '../collections.ts'
+import { RankedMembers } from '../ranked-members.ts'
+import type { Regions } from '../regions.ts'
+import { StringList } from '../string-list.ts'
 
 /*
  * The members are fields, the scores their deadlines. Only fields with a deadline are in the trees. So the first HEXPIRE of

@@ -2,13 +2,13 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ManualClock } from '../../../src/bytes/clock.ts'
-import { Hasher } from '../../../src/bytes/hash.ts'
-import { Instant } from '../../../src/bytes/instant.ts'
-import { NULL_REF, type Ref } from '../../../src/store/arena.ts'
-import { ValueType } from '../../../src/store/record.ts'
-import { Store } from '../../../src/store/store.ts'
-import type { DeadlineCondition } from '../../../src/store/types/hashes.ts'
+import { ManualClock } from '../../../../src/bytes/clock.ts'
+import { Hasher } from '../../../../src/bytes/hash.ts'
+import { Instant } from '../../../../src/bytes/instant.ts'
+import { NULL_REF, type Ref } from '../../../../src/store/arena.ts'
+import { ValueType } from '../../../../src/store/record.ts'
+import { Store } from '../../../../src/store/store.ts'
+import type { DeadlineCondition } from '../../../../src/store/types/hash/deadline-condition.ts'
 
 const KEY = Buffer.from('hash')
 const NO_DEADLINE = Number.POSITIVE_INFINITY

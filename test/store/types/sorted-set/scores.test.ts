@@ -2,7 +2,12 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readScore, scoreBytes, scoreLength, writeScore } from '../../../src/store/types/scores.ts'
+import {
+  readScore,
+  scoreBytes,
+  scoreLength,
+  writeScore,
+} from '../../../../src/store/types/sorted-set/scores.ts'
 
 const bytes = Buffer.alloc(16, 0xee)
 const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -1,0 +1,11 @@
+// Which deadlines of fields HEXPIRE and its like replace: all, or as NX, XX, GT and LT say.
+
+export type DeadlineCondition = 'nx' | 'xx' | 'gt' | 'lt' | undefined
+
+/** Whether a field with the deadline `old` (NaN: none, which is later than any) may get `deadline`. */
+export function holds(condition: DeadlineCondition, deadline: number, old: number): boolean {
+  if (condition === 'nx') return Number.isNaN(old)
+  if (condition === 'xx') return !Number.isNaN(old)
+  if (condition === 'gt') return deadline > old
+  return condition !== 'lt' || !(deadline >= old)
+}
