@@ -27,7 +27,7 @@ export async function send(socket: Socket, commands: readonly Command[]): Promis
 
 const counters = new WeakMap<Socket, (count: number) => Promise<void>>()
 
-/** Waits for so many replies. */
+/** Waits for `count` replies. */
 export function replies(socket: Socket): (count: number) => Promise<void> {
   let counter = counters.get(socket)
   if (counter === undefined) {

@@ -66,7 +66,7 @@ export function playStore(trace: Trace, share: number, eviction: EvictionPolicyF
   return { trace: name, share, accesses: ids.length, hits, cpuMicros: user + system }
 }
 
-/** The bytes that so many records of one size take in a store. */
+/** The bytes that a number of records of one size take in a store. */
 function bytesOf(entries: number, keys: Buffer, value: Buffer): number {
   const store = emptyStore(2 ** 40, undefined)
   for (let id = 0; id < entries; id++) put(store, keys, id * KEY_BYTES, value, VALUE_BYTES)

@@ -8,7 +8,7 @@ import { type MeasureOptions, measure, type Row } from './measure.ts'
 export const name = 'metrics'
 
 const GROUPS = 100
-/** About so many lines has the text: an operation is one of them. */
+/** The approximate number of lines of the text: an operation is one of them. */
 const LINES = 6000
 const SCRAPE = `scrape of ${GROUPS} groups, per line`
 

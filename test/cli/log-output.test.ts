@@ -5,7 +5,7 @@ function failure(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(code), { code })
 }
 
-/** An output whose file descriptor fails, or takes so many bytes of each call, as `state` says. */
+/** An output whose file descriptor fails, or accepts only some bytes of each call, as `state` says. */
 function start() {
   const state = { error: '', most: Number.POSITIVE_INFINITY, calls: 0 }
   let written = ''

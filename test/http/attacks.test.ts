@@ -1,4 +1,4 @@
-// What hostile HTTP clients send: the node answers or closes, keeps its memory, and goes on.
+// What hostile HTTP clients send: the node answers or closes, keeps its memory, and continues.
 
 import { describe, expect, test } from 'vitest'
 import { GatedOrigin } from '../support/gated-origin.ts'

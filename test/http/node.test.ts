@@ -1,4 +1,4 @@
-// What a node tells of itself over HTTP, where it listens, and how it closes.
+// What a node reports over HTTP, where it listens, and how it closes.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'

@@ -1,4 +1,4 @@
-// A node that sent values of 100 MB answered heartbeats late, and was taken for dead while its replies arrived.
+// A node that sent values of 100 MB answered heartbeats late, and was declared dead while its replies arrived.
 
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'

@@ -9,7 +9,7 @@ import { serveHttp, serveRaw, startPages } from '../support/http-server.ts'
 const MB = 2 ** 20
 const OK = 'HTTP/1.1 200 OK\r\n'
 
-/** Writes for as long as somebody reads. */
+/** Writes for as long as the other end reads. */
 function flood(socket: Socket, head: string, endless: string): void {
   const chunk = Buffer.from(endless.repeat(Math.ceil(65_536 / endless.length)), 'latin1')
   const more = (): void => {

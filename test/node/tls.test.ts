@@ -1,4 +1,4 @@
-// A node with TLS: what it tells of where it listens, and a reload of its configuration.
+// A node with TLS: the addresses that it reports, and a reload of its configuration.
 
 import { get, type RequestOptions } from 'node:https'
 import { join } from 'node:path'

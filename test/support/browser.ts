@@ -68,7 +68,7 @@ export interface BrowserTools {
   readonly chromium: string
 }
 
-/** The browser must not talk to anybody but the node. */
+/** The browser must not connect to any other host than the node. */
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',

@@ -12,7 +12,7 @@ export interface TestMember {
   readonly node: Node
   /** A client in the first group. */
   readonly watcher: Redis
-  /** Its slot table, asked for by a client of its own: whoever asks for one gets the keys of that node only. */
+  /** Its slot table, asked for by a client of its own: a client that asks for it gets the keys of that node only. */
   slots(): ReturnType<typeof askSlots>
   /** The fields of INFO cluster. */
   info(): Promise<Record<string, string>>

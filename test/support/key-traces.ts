@@ -5,7 +5,7 @@ import { type Random, seededRandom } from './random.ts'
 
 const ACCESSES = 120_000
 
-/** Skewed reads, and from time to time a scan of keys that nobody reads again: bad for LRU. */
+/** Skewed reads, and from time to time a scan of keys that are not read again: bad for LRU. */
 export function scans(): Trace {
   const random = seededRandom(2)
   const draw = zipf(6000, 0.9, random)

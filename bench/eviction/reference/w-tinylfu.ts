@@ -67,7 +67,7 @@ const ROW_BITS = 4
 const BLOCK = ROWS << ROW_BITS
 const COUNTERS_PER_ENTRY = 16
 const MAX_COUNT = 15
-/** After so many accesses per entry, all counters are halved. */
+/** After this many accesses per entry, all counters are halved. */
 const PERIOD = 6
 
 /** A count-min sketch of the frequencies of keys. */

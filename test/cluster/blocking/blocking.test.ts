@@ -28,7 +28,7 @@ async function keyOf({ members }: TestCluster, index: number): Promise<string> {
   return keys[owners.indexOf(members[index].port)]
 }
 
-/** Resolves when so many commands wait on a node. */
+/** Resolves when `count` commands wait on a node. */
 async function waiting({ watcher }: TestMember, count: number): Promise<void> {
   await poll(
     async () => (await watcher.info('clients')).includes(`waiting_commands:${count}\r`),

@@ -67,7 +67,7 @@ beforeEach(() => {
   })
 })
 
-/** Reads the key at the holder so many times. Returns how many reads a copy has served. */
+/** Reads the key at the holder several times. Returns how many reads a copy has served. */
 function read(times: number): number {
   const args = new Args()
   args.buf = KEY

@@ -94,7 +94,7 @@ describe('a failure', () => {
     for (const node of cluster.nodes.slice(2)) cluster.powerOff(node)
     cluster.run(cluster.timeout + 3 * cluster.heartbeatInterval)
     expect(cluster.views).toEqual(['ab'])
-    // Their tombstones are weak, but they do not concern new processes: nobody has to drop anything.
+    // Their tombstones are weak, but they do not concern new processes: no node has to drop anything.
     const events = logsSince(cluster.nodes.slice(0, 2))
     for (const node of cluster.nodes.slice(2)) cluster.start(node)
     cluster.run(5000)

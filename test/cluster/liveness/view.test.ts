@@ -134,7 +134,7 @@ test('for any reports the view is not empty, has no suspects, and does not depen
 
 test('members are removed in the order of suspicions counted anew after each removal', () => {
   const names = [...'abcdefgh']
-  // At most two of seven each: nobody suspects most of the others.
+  // At most two of seven each: no node suspects most of the others.
   const rows = fc.array(fc.uniqueArray(fc.nat(7), { maxLength: 2 }), { minLength: 8, maxLength: 8 })
   fc.assert(
     fc.property(rows, (suspected) => {

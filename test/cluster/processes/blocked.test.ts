@@ -13,7 +13,7 @@ async function connect({ port }: NodeProcess): Promise<RespClient> {
   return client
 }
 
-/** Resolves when so many commands wait on a node. */
+/** Resolves when `count` commands wait on a node. */
 async function waiting(node: NodeProcess, count: number): Promise<void> {
   const client = await connect(node)
   await poll(

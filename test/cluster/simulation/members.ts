@@ -10,7 +10,7 @@ import { Server } from '../../../src/server/server.ts'
 import { defaultServerSettings } from '../../../src/server/settings.ts'
 import type { Network } from './network.ts'
 
-/** Nobody is taken for dead. */
+/** No node is declared dead. */
 const TIMEOUT = 60_000
 
 export const GROUPS = ['cache', 'flushed'] as const

@@ -1,4 +1,4 @@
-// Nodes join and leave, one or several at once, while clients work; nobody fails.
+// Nodes join and leave, one or several at once, while clients work; no request fails.
 
 import { SimMember } from './members.ts'
 import { Network } from './network.ts'

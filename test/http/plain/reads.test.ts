@@ -153,7 +153,7 @@ test('a client that has sent more than is served at once, and then ends, gets al
   const gated = new GatedOrigin()
   const node = await startHttp({ groups: { g: { origin: gated }, h: {} } })
   const socket = await open(node.port)
-  // The last request is none for plain reads.
+  // The last request is not a plain read.
   socket.end(`${get('a').repeat(100)}PUT /cache/h/k HTTP/1.1\r\n${HEAD}Content-Length: 1\r\n\r\nv`)
   await gated.isAskedFor('a')
   // By now the end has arrived, too.

@@ -1,4 +1,4 @@
-// A node that clients keep busy is not taken for dead, and its entries stay.
+// A node that clients keep busy is not declared dead, and its entries stay.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -12,7 +12,7 @@ const CLIENTS = 20
 const KEYS = 3000
 /** Bytes of requests in one write. */
 const BLOCK_BYTES = 16_384
-/** Two timeouts of the cluster (2 s by default), and more: who is silent for one of them is taken for dead. */
+/** Two timeouts of the cluster (2 s by default), and more: a node that is silent for one of them is declared dead. */
 const FLOOD_MS = 5000
 const DEATH = /dropped|dead|silent|took over/
 

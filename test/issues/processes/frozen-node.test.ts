@@ -33,7 +33,7 @@ test('writes that other nodes had sent to a frozen owner do not run when it cont
   onTestFinished(() => void back.socket.destroy())
   for (const client of [...clients, back]) {
     await poll(async () => (await client.call('PING')) === 'PONG', 'a reply')
-    // On a busy machine others may be taken for dead, too: what they held is lost.
+    // On a busy machine others may be declared dead, too: their entries are lost.
     expect(await client.pipeline(...keys.map((key) => ['GET', key]))).not.toContain('old')
   }
 })

@@ -1,4 +1,4 @@
-// The log cannot be written: a full disk, a closed pipe, a reader that has stopped. The node goes on.
+// The log cannot be written: a full disk, a closed pipe, a reader that has stopped. The node continues.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'

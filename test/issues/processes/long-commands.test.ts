@@ -1,4 +1,4 @@
-// A node that lists or creates a million keys is not taken for dead by the others, and no key is lost.
+// A node that lists or creates a million keys is not declared dead by the others, and no key is lost.
 
 import { once } from 'node:events'
 import { connect } from 'node:net'

@@ -1,4 +1,4 @@
-// A signal that nobody meant as an end ended the node at once, and with it what it had accepted.
+// A signal that was not meant to end the node ended it at once, and what it had accepted was lost.
 
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
