@@ -23,7 +23,7 @@ export class Node extends NodeCalls {
   #listening: Promise<readonly ListenAddress[]> | undefined
   #httpAddresses: readonly ListenAddress[] = []
   #closing: Promise<void> | undefined
-  /** Resolves when the node has closed, whoever asked for it: the program, or a client with SHUTDOWN. */
+  /** Resolves when the node has closed, by `close` or by SHUTDOWN of a client. */
   readonly closed: Promise<void>
   #setClosed = (): void => {}
   /** Resolves when the node is to close without waiting for anything. */
@@ -238,7 +238,7 @@ export class Node extends NodeCalls {
 }
 
 /**
- * A node that is ready to be used; it listens once it is told to.
+ * A node that is ready to be used; it does not listen yet.
  * @throws OriginError for an origin that cannot work
  */
 export async function createNode(config: NodeConfig, options?: NodeOptions): Promise<Node> {

@@ -15,7 +15,7 @@ export const ANY_CODE = 256
 export const STAR_CODE = 257
 const FIRST_CLASS = 258
 const MAX_UINT16 = 0xffff
-/** Classes written with at most so many bytes share their sets, up to so many different ones. */
+/** Classes written with at most this many bytes share their sets, up to this many different ones. */
 const SHARED_BYTES = 16
 const MAX_SHARED = 256
 

@@ -77,7 +77,7 @@ export class Glob {
   }
 }
 
-/** Matches one text. Whoever matches many compiles the pattern once. */
+/** Matches one text. To match many, compile the pattern once. */
 export function globMatch(
   pattern: Uint8Array,
   patternStart: number,

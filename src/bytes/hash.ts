@@ -7,7 +7,7 @@ declare const hashBrand: unique symbol
 /** A 32-bit hash, as an int32. The index is sorted by its unsigned value. */
 export type Hash = number & { readonly [hashBrand]: true }
 
-/** A 64-bit secret, as two int32 words: without it, nobody can construct keys that collide. */
+/** A 64-bit secret, as two int32 words: without it, keys that collide cannot be constructed. */
 export interface HashSeed {
   readonly low: number
   readonly high: number

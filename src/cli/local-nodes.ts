@@ -208,7 +208,7 @@ export class LocalNodes {
     })
   }
 
-  /** A node has ended without being told to, or with an error. */
+  /** A node has ended unexpectedly, or with an error. */
   #lost(port: number, code: number | null, signal: NodeJS.Signals | null, early: readonly string[]): void {
     const { log } = this.#options
     if (!this.#listening.has(port)) {

@@ -30,7 +30,7 @@ export interface ControlChannelOptions {
   readonly context: () => number
   /** A peer has replied with its state. */
   readonly stateReceived: (name: string, message: StateMessage) => void
-  /** Whether this node is leaving: requests go on until all others know. */
+  /** Whether this node is leaving: requests continue until all others know. */
   readonly isLeaving: () => boolean
   /** Votes or releases may have changed what the owners agree about. */
   readonly agreementChanged: () => void

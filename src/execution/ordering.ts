@@ -71,7 +71,7 @@ export function usesWholeKeyspace(command: Command, args: Args): boolean {
   return command.spec.wholeKeyspace === true || command.fanOutOf(args) !== undefined
 }
 
-/** Whether a connection has so many pending commands that it has to wait. */
+/** Whether a connection has reached a limit of pending commands and has to wait. */
 export function isAtLimit({ pending, peer }: Client): boolean {
   return peer === undefined
     ? pending.size >= MAX_PENDING || pending.bytes >= MAX_PENDING_BYTES

@@ -1,4 +1,4 @@
-// Runs a command's handler: an exception becomes an error reply, and the group is told which keys are about to be written.
+// Runs a command's handler: an exception becomes an error reply, and the group is notified of the keys that are about to be written.
 
 import type { Client } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'

@@ -40,7 +40,7 @@ export function endingWith(span: Traced | undefined, complete: CompleteReply): C
   return Object.assign(ending, complete)
 }
 
-/** The text of an error reply; `undefined`: it is none. */
+/** The text of an error reply; `undefined`: it is another reply. */
 export function errorOf(reply: Buffer): string | undefined {
   return reply[0] === MINUS ? reply.toString('utf8', 1, reply.indexOf('\r')) : undefined
 }

@@ -14,7 +14,7 @@ import type { Caller } from './ports.ts'
  * request that may change something waits for all earlier ones, and later ones wait for it (RFC 9112, section 9.3.2).
  */
 
-/** A connection is not read while so many of its requests have no response. */
+/** A connection is not read while this many of its requests have no response. */
 const MAX_PARALLEL = 64
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])

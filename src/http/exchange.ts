@@ -134,7 +134,7 @@ export class Exchange extends Responder implements Read {
     this.send(200, ['Content-Type', type, 'Cache-Control', 'no-store'], text)
   }
 
-  /** Answers what a handler throws; for those that go on after it has returned. */
+  /** Answers an exception of a handler that continues after it has returned. */
   fail(error: unknown): void {
     this.#failed(error)
   }

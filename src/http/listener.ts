@@ -163,7 +163,7 @@ export class HttpListener {
     })
   }
 
-  /** Connections come here first, and to the server with the first request that is no plain read. */
+  /** Connections come here first, and go to the server with the first request that is not a plain read. */
   #takeConnections(server: HttpServer, event: string): void {
     const [serve] = server.listeners(event)
     server.removeAllListeners(event)
@@ -205,7 +205,7 @@ const MALFORMED: Readonly<Record<string, string>> = {
 }
 
 /**
- * Answers and closes: what follows on the connection cannot be told apart. Returns the status; `undefined`: nobody is
+ * Answers and closes: further requests on the connection cannot be delimited. Returns the status; `undefined`: nobody is
  * there.
  */
 function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): number | undefined {

@@ -23,7 +23,7 @@ export interface RouteResponse {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** The command that a route stands for: whoever may run that may use the route. */
+/** The command that a route stands for: a user that may run it may use the route. */
 interface Access {
   /** A command's full name, as ACL rules have it: `get`, `cluster|info`. */
   readonly command: string

@@ -4,14 +4,14 @@ import type { ChangeListener } from '../group/origin.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Strings, so that nothing inside them is taken for one of the others; numbers; booleans. */
+/** Strings, so that nothing inside them is mistaken for one of the others; numbers; booleans. */
 const SCALAR = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false/g
 
 /**
  * Parses a payload: `{"key": …}`, `{"tag": …}` or `{"all": true}`, with `"group"` for one group only, or a list of
  * such objects. A key, tag or group is a string, a number or a boolean, which are their text, or a list of these.
  * Any other payload is a key.
- * @returns false if a part of it names nothing, so that its writer should be told
+ * @returns false if a part of it names nothing, which should be logged
  */
 export function readChange(payload: string, listener: ChangeListener): boolean {
   const written = parse(payload)

@@ -18,7 +18,7 @@ const WANTED: Readonly<Record<Exclude<Shape, 'string'>, string>> = {
  * The value of a JSON text. Inside a collection a text is itself, null is left out, and anything else is its JSON as
  * it is written.
  *
- * @throws BadRequest for JSON that is no such collection, SyntaxError for what is no JSON
+ * @throws BadRequest for JSON that is not such a collection, SyntaxError for text that is not JSON
  */
 export function shapedJson(json: string, shape: Shape): OriginValue {
   if (shape === 'string') return valueOfJson(json)
@@ -39,7 +39,7 @@ export function shapedJson(json: string, shape: Shape): OriginValue {
 
 /**
  * A sorted set of members and the text of their scores. Members that are null are left out.
- * @throws BadRequest for a score that is no number
+ * @throws BadRequest for a score that is not a number
  */
 export function scored(
   entries: readonly (readonly [member: string | Uint8Array | null, score: string | null])[],

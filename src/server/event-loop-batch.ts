@@ -18,7 +18,7 @@ const SHARE_MICROS = 500
 /** The same for a connection of another node, which carries the requests of many clients. */
 const PEER_SHARE_MICROS = 2000
 
-/** How long the connections of one queue are served before the event loop goes on to sockets and timers, µs. */
+/** How long the connections of one queue are served before the event loop returns to sockets and timers, µs. */
 const TURN_MICROS = 5000
 
 /** A queue that takes longer has run a slow command, µs. */

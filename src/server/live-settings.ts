@@ -27,7 +27,7 @@ export class LiveSettings {
     this.parameters = createParameters(this.#targets)
   }
 
-  /** The most clients, of so many that are wanted: as many as the limit on open files allows. */
+  /** `maxclients`, lowered to what the limit on open files allows. */
   mostClients(wanted: number): number {
     return Math.min(wanted, this.#options.room.clients)
   }

@@ -261,7 +261,7 @@ export class Server implements Host {
 
   /**
    * Serves a connection that a client, or another node, has opened.
-   * @param unixPath that of the Unix socket that it came by
+   * @param unixPath that of the Unix socket on which it was accepted
    */
   accept(socket: Socket, unixPath?: string): void {
     this.#clients.accept(socket, unixPath)
@@ -327,7 +327,7 @@ export class Server implements Host {
     return onReload(isTrial)
   }
 
-  /** The most clients, of so many that are wanted: as many as the limit on open files allows. */
+  /** `maxclients`, lowered to what the limit on open files allows. */
   mostClients(wanted: number): number {
     return this.#settings.mostClients(wanted)
   }

@@ -17,7 +17,7 @@ interface Pipeline {
 /**
  * Lets the batches of loads depart at the end of a turn.
  *
- * A long pipeline is served in shares, in several turns; its misses are to be loaded together all the same. So a batch
+ * A long pipeline is served in shares, in several turns; its misses are to be loaded together nevertheless. So a batch
  * waits while the pipelines of ALL connections that wait for its loads go on: a client without further requests does not
  * wait for others. It leaves after `MAX_TURNS`, or after a slow command, so that a pipeline of slow commands does not delay
  * its own loads either.

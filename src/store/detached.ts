@@ -62,7 +62,7 @@ export class PageCopy {
     this.detached = { type: from.records.type(ref), value, region, isMarked: regions.isMarked(this.#region) }
   }
 
-  /** Copies so many pages. True: all are copied. */
+  /** Copies up to `pages` pages. True: all are copied. */
   step(pages: number): boolean {
     const { regions } = this.#to.collections
     if (this.#next !== 0)

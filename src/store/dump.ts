@@ -86,7 +86,7 @@ function valueOfDump(dump: Buffer, start: number, type: number): Value | undefin
   return receivedValue(bytes, type === ValueType.STRING ? undefined : type)
 }
 
-/** The dump of a record; or, if its value was sent in so many parts, of what else belongs to it. */
+/** The dump of a record; or, if its value was sent in `parts` parts, of what else belongs to it. */
 export function dumpEntry(store: Store, ref: Ref, parts = 0): Buffer {
   const { records } = store
   const deadline = records.exactDeadline(ref)

@@ -60,7 +60,7 @@ export class Prefetcher {
       const own = words[refs[i] >>> shift]
       const at = (refs[i] & unitMask) << 1
       sum ^= eviction.prefetch(refs[i] as Ref)
-      // With times and windows, key and value begin in the second cache line. A packed collection goes on there.
+      // With times and windows, key and value begin in the second cache line. A packed collection continues there.
       const isLonger = (own[at] & LOADED) !== 0 || (own[at] & TYPE_BITS) !== STRING_BITS
       if (isLonger && at + LINE_WORDS < own.length) sum ^= own[at + LINE_WORDS]
     }

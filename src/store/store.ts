@@ -123,7 +123,7 @@ export class Store {
   readonly sets: Sets
   readonly sortedSets: SortedSets
   readonly streams: Streams
-  /** `undefined` unless somebody listens: then a write costs one comparison. Must not write to the store. */
+  /** `undefined` without a listener: then a write costs one comparison. Must not write to the store. */
   listener: ChangeListener | undefined = undefined
   #expiring = 0
   #absent = 0
@@ -387,7 +387,7 @@ export class Store {
     return this.#unitsFit(unitsFor(recordBytes(keyLength, valueLength, flags, validatorLength)))
   }
 
-  /** Whether a collection of so many bytes fits the budget at all. */
+  /** Whether a collection of this size fits the budget at all. */
   hasRoom(bytes: number): boolean {
     return bytes <= this.#maxBytes - this.minBytes
   }

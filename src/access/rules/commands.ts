@@ -75,7 +75,7 @@ export class CommandRules {
     return undefined
   }
 
-  /** The commands and subcommands that a rule is about; `undefined`: there are no such. */
+  /** The commands and subcommands that a rule is about; `undefined`: none exist. */
   #commandsOf(name: string): readonly CataloguedCommand[] | undefined {
     if (!name.startsWith('@')) {
       const command = this.#catalog.byName(name)

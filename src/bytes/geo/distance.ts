@@ -38,7 +38,7 @@ export function latitudeDistance(latitude1: number, latitude2: number): number {
   return EARTH_RADIUS_M * Math.abs(radians(latitude2) - radians(latitude1))
 }
 
-/** How many meters the unit in `bytes[start, end)` is; NaN: it is none of m, km, ft and mi. */
+/** How many meters the unit in `bytes[start, end)` is; NaN: it is not m, km, ft or mi. */
 export function unitMeters(bytes: Uint8Array, start: number, end: number): number {
   if (equalsUpper(bytes, start, end, 'M')) return 1
   if (equalsUpper(bytes, start, end, 'KM')) return 1000

@@ -28,7 +28,7 @@ import {
 const SPARE_BYTES = 3
 /** Buffers above this size are not kept. */
 const MAX_KEPT_BYTES = 65_536
-/** After a change, so many runs are looked at for runs of the same value that can be joined. */
+/** After a change, this many runs are searched for runs of the same value that can be joined. */
 const JOINED_RUNS = 5
 
 /** The outcome of `raise`. */

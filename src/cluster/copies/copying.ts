@@ -60,7 +60,7 @@ const MAX_UPDATES = 100_000
 
 /** Larger values are not sent after a write: they are fetched again if they are still asked for. */
 const MAX_UPDATE_BYTES = 16 * 1024
-/** A holder with so many unread bytes is not sent new values. */
+/** A holder with more unread bytes is not sent new values. */
 const MAX_UNREAD_BYTES = 256 * 1024
 
 export class HotCopies {

@@ -82,7 +82,7 @@ export class Arrivals {
     return 'refused'
   }
 
-  /** The collection of so many parts, to be attached at once. `later`: it is not complete; `undefined`: there is none. */
+  /** The collection of `parts` parts, to be attached at once. `later`: it is not complete; `undefined`: there is none. */
   take(group: Group, key: Buffer, from: string, parts: number): Arrived | 'later' | undefined {
     const name = nameOf(group, key)
     const arrival = this.#all.get(name)

@@ -44,7 +44,7 @@ import type { Tally } from './tally.ts'
 
 /** The number of index slots that are visited at a time. */
 const INDEX_SLOTS_PER_SLICE = 256
-/** Time before the new owner is told again that it has everything, if it answers `later`. */
+/** Time before DONE is sent to the new owner again, if it answers `later`. */
 const RETRY_MS = 50
 /** The most passes for a slot that changes during each of them. */
 const MAX_PASSES = 3

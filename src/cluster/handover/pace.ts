@@ -42,7 +42,7 @@ export class Pace {
     this.#sliceStart = micros()
   }
 
-  /** Waits for as long as the rate limit asks for before so many bytes are sent. */
+  /** Waits for as long as the rate limit requires before `bytes` are sent. */
   async throttle(bytes: number): Promise<void> {
     const { bytesPerSecond } = this.#options
     if (bytesPerSecond === 0) return

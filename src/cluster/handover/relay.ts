@@ -7,7 +7,7 @@
  * that carries the entries, so they have arrived by then. That node runs the flush (again), and passes it on in turn
  * (`path`: the nodes that have passed it on).
  *
- * The flush is not over, and not acknowledged, while it is being passed on: whoever asked for it asks again
+ * The flush is not over, and not acknowledged, while it is being passed on: the caller asks again
  * (`isPassing`). So whatever was written meanwhile, and is removed by it, was written while the flush was running.
  */
 

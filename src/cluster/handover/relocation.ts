@@ -116,7 +116,7 @@ export class Relocation {
 
   /**
    * Asks the previous owner for a key and stores its entry. Without an origin it is asked until it has answered, has
-   * handed the slot over, or is gone: nobody else has the entry. False: it did not answer, and the origin is asked. Does
+   * handed the slot over, or is gone: no other node has the entry. False: it did not answer, and the origin is asked. Does
    * not resolve any more once this node is closed, so that no command runs without the entry.
    */
   async pull(group: Group, key: Buffer): Promise<boolean> {

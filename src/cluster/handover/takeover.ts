@@ -78,7 +78,7 @@ export class Takeover implements Watcher {
     this.#stale = new StaleEntries({ groups, micros, pause, maxKeys: this.#maxKeys, cleaned })
   }
 
-  /** This node now owns these slots. `from` hands their entries over; `undefined`: nobody does. */
+  /** This node now owns these slots. `from` hands their entries over; `undefined`: no node does. */
   gained(slots: readonly number[], from: string | undefined): void {
     const gain = ++this.#gains
     const source = from === undefined ? undefined : this.#source(from)

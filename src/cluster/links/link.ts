@@ -77,7 +77,7 @@ export interface LinkOwner {
   /** The queue was full, and is less than half full now. */
   onDrain(link: Link): void
   /**
-   * The link is closed. The receivers of its requests are told right after this. `refused`: the peer refused the
+   * The link is closed. The receivers of its requests are notified right after this. `refused`: the peer refused the
    * connection or the handshake.
    */
   onClose(link: Link, reason: string, refused: boolean): void

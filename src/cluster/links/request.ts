@@ -83,7 +83,7 @@ export function ask(link: Sender, context: number, args: readonly (string | Buff
   })
 }
 
-/** Sends one request whose reply nobody wants, without a context. */
+/** Sends one request whose reply is ignored, without a context. */
 export function tell(link: Sender, args: readonly (string | Buffer)[]): void {
   const request = encodeRequest(args)
   link.send(NOBODY, 0, request, 0, request.length)

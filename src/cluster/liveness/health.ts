@@ -65,7 +65,7 @@ export class PeerHealth {
     if (latency !== undefined) this.latency = latency
   }
 
-  /** The peer replied at this time to something that is no heartbeat. It may be too busy to answer those. */
+  /** The peer replied at this time to something other than a heartbeat. It may be too busy to answer heartbeats. */
   repliedAt(at: number): void {
     if (this.status === 'up' && this.linked) this.lastHeard = Math.max(this.lastHeard, at)
   }

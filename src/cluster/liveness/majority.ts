@@ -1,6 +1,6 @@
 // Whether this node is with a majority of the members, and for how long it can rely on that (leases).
 //
-// LEASES. Every answer to a heartbeat grants the asker a lease: for so long, counted from when the heartbeat was sent,
+// LEASES. Every answer to a heartbeat grants the asker a lease: for a time, counted from when the heartbeat was sent,
 // the answering member will not consider the asker dead. It grants none to a node that is not in its view. So while a
 // node holds leases of a majority, no other majority has taken over its slots.
 //

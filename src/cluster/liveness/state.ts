@@ -58,7 +58,7 @@ export interface StateMessage {
   /** The version of the sender's slot assignment; nodes before version 2 send none. */
   readonly table?: number
   readonly weight: number
-  /** The sender drains, or may not own slots. It is then in nobody's view. */
+  /** The sender drains, or may not own slots. It is then in no view. */
   readonly leaving: boolean
   /** Where clients reach the sender. */
   readonly clientPorts?: ClientPorts

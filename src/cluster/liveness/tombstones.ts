@@ -1,4 +1,4 @@
-// The members that this node has declared dead, kept until they can be told.
+// The members that this node has declared dead, kept until they can be notified.
 
 import type { Tombstone, Tombstones } from './state.ts'
 
@@ -8,7 +8,7 @@ const KEPT = 600_000
 interface Entry {
   /** The run that was declared dead; '' if none was ever seen. */
   runId: string
-  /** The count of the last declaration. It never decreases, so that each declaration can be told from earlier ones. */
+  /** The count of the last declaration. It never decreases, so that each declaration can be distinguished from earlier ones. */
   latest: number
   /** The count of the last declaration that is binding; 0: none. */
   binding: number

@@ -41,7 +41,7 @@ export function reachable({ eligible, reports }: ReportSet): Set<string> {
   return found
 }
 
-/** The sets of lists of names: while many members start together, each list is looked at once for every message. */
+/** The sets of lists of names: while many members start together, each list is read once for every message. */
 const sets = new WeakMap<readonly string[], ReadonlySet<string>>()
 
 function setOf(names: readonly string[]): ReadonlySet<string> {

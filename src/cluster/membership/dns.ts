@@ -76,7 +76,7 @@ export class DnsMembership implements Membership {
     await this.#round()
   }
 
-  /** Nothing to do: records are removed by whoever maintains the zone. */
+  /** Nothing to do: the operator of the zone removes records. */
   async leave(): Promise<void> {}
 
   async close(): Promise<void> {

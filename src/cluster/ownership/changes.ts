@@ -1,4 +1,4 @@
-// The slots that this node has gained and lost, by the member that had or gets their entries, until others are told.
+// The slots that this node has gained and lost, by the member that had or gets their entries, until the listeners are notified.
 
 export interface ChangeEvents {
   /** This node now owns these slots. `from` hands their entries over; `undefined`: there are none. */

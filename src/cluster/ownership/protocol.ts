@@ -10,7 +10,7 @@
  *   1. The target owner of a slot asks every other live member for its vote (`OwnershipRequest.ask`). A member with the
  *      same epoch that does not own the slot grants it. The current owner answers `held` and keeps serving the slot.
  *   2. When all members but the current owner have granted, the target owner asks that one to release the slot
- *      (`take`). Its reply (`given`) transfers the slot. Until then it goes on serving, so no request waits.
+ *      (`take`). Its reply (`given`) transfers the slot. Until then it continues to serve, so no request waits.
  *   3. With all votes granted and no current owner, the slot is gained without a source of entries.
  *
  * Who may reply for a slot: only a node whose `owners[slot]` is `SELF`, without exception. All others forward to

@@ -171,7 +171,7 @@ export function lengthOf(ranges: readonly SlotRange[]): number {
   return ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
 }
 
-/** Redis: `port` and `tls-port`, as far as there are such ports. A node that has not told its ports has one. */
+/** Redis: `port` and `tls-port`, as far as there are such ports. A node that has not announced its ports has one. */
 function shardPorts(member: Member, byTls: boolean): readonly (readonly [string, number])[] {
   const { tcp = 0, tls = 0 } = member.clientPorts ?? {}
   const known = [['port', tcp] as const, ['tls-port', tls] as const].filter(([, port]) => port !== 0)

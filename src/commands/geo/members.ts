@@ -12,7 +12,7 @@ import { arg, KEY, oneKey, oneOf, token } from '../spec/shorthand.ts'
 import { readCollection } from '../spec/values/collection.ts'
 import { readPosition, readUnit, replyPosition, UNIT } from './coordinates.ts'
 
-/** The option of GEOADD in argument `i`; 0: it is none. */
+/** The option of GEOADD in argument `i`; 0: it is not an option. */
 function optionOf({ args }: Context, i: number): number {
   if (args.length(i) !== 2) return 0
   if (args.is(i, 'NX')) return NX
@@ -45,7 +45,7 @@ function add(c: Context): void {
   if (changes >= 0) reply.integer(changes)
 }
 
-/** The position of the member in argument `i`; undefined: it is none. */
+/** The position of the member in argument `i`; undefined: it is not a member. */
 function positionOf(c: Context, ref: Ref, i: number): Position | undefined {
   const { buf, start, end } = c.args
   const { sortedSets } = c.store

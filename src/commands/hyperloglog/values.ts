@@ -13,7 +13,7 @@ export const CORRUPT_SKETCH = 'INVALIDOBJ Corrupted HLL object detected'
 /** The HyperLogLog that a command works on; its content is valid during one command only. */
 export const sketch = new Sketch()
 
-/** Locates a value that is a HyperLogLog. False after an error reply: it is none. */
+/** Locates a value that is a HyperLogLog. False after an error reply: it is not one. */
 export function locateSketch(c: Context, ref: Ref): boolean {
   if (!c.holds(ref, ValueType.STRING)) return false
   const { records } = c.store

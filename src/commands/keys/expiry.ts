@@ -185,7 +185,7 @@ const XX = 2
 const GT = 4
 const LT = 8
 
-/** Redis: `expireGenericCommand`. Argument 2 counts units of so many milliseconds from `base` on. */
+/** Redis: `expireGenericCommand`. Argument 2 counts units of `unit` milliseconds from `base` on. */
 function setDeadline(c: Context, unit: number, base: number): void {
   const { reply, store } = c
   const conditions = readConditions(c)

@@ -31,7 +31,7 @@ export interface KeyWalk {
  * end is visited exactly once, and none twice, since the keys are visited in the order of their hashes.
  */
 export function walkKeys(c: Context, walk: KeyWalk): void {
-  // A walk goes on in the same store: SWAPDB may exchange those of the groups meanwhile.
+  // A walk continues in the same store: SWAPDB may exchange the stores of the groups meanwhile.
   const { keyspace } = c.store
   let next = walk.cursor ?? 0
   let left = walk.limit ?? Number.POSITIVE_INFINITY

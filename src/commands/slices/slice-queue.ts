@@ -11,7 +11,7 @@ export interface SlicedWork {
   step(): boolean
   /** Called between two slices: other commands run now. */
   endSlice(): void
-  /** Nobody wants the result any more. */
+  /** The result is no longer wanted. */
   readonly isUnwanted: boolean
   /** Called after the last step, or once it is unwanted. */
   finish(): void
@@ -19,7 +19,7 @@ export interface SlicedWork {
 
 /**
  * The commands of all clients that run in slices: one after the other, so that only one of them holds what it has
- * collected. After each slice the event loop goes on.
+ * collected. After each slice the event loop continues.
  */
 export class SliceQueue {
   readonly #micros: () => number

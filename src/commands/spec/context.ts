@@ -14,7 +14,7 @@ import type { Transactions } from './session/transaction.ts'
 
 /** What a blocking command waits for. Its arguments are those of the command, copied. */
 export interface KeyWait {
-  /** The positions of the keys: the command goes on when one of them has a value of this type. */
+  /** The positions of the keys: the command continues when one of them has a value of this type. */
   readonly keys: readonly number[]
   readonly type: ValueType
   /** 0: without end. */
@@ -81,7 +81,7 @@ export class Context {
     this.host = host
   }
 
-  /** The handler ends without a reply. Returns what completes it; whoever defers it counts the call then (`Telemetry`). */
+  /** The handler ends without a reply. Returns what completes it; the code that defers it counts the call then (`Telemetry`). */
   defer(): CompleteReply {
     this.missed = true
     this.isDeferred = true

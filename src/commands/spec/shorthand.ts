@@ -14,7 +14,7 @@ export function manyKeys(step: number, ...flags: readonly KeyFlag[]): readonly K
   return [{ first: 1, last: -1, step, flags }]
 }
 
-/** For `findKeys`: keys that follow their number, which is argument `i`. None if that is no number of theirs. */
+/** For `findKeys`: keys that follow their number, which is argument `i`. None if that is not a valid number of keys. */
 export function countedKeys(i: number): (context: Context) => number[] {
   return ({ args }) => {
     if (i >= args.count) return []

@@ -194,7 +194,7 @@ interface AutoClaim {
 }
 
 interface AutoClaimed {
-  /** The first pending entry that was not looked at; 0-0: there is none. */
+  /** The first pending entry that was not examined; 0-0: there is none. */
   readonly next: StreamId
   readonly claimed: readonly StreamId[]
   /** Were pending, but not in the stream any more. */

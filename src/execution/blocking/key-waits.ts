@@ -159,7 +159,7 @@ export class KeyWaits implements Waits, Watcher {
   }
 
   /**
-   * The owners of slots have changed: commands go on where their keys are. Another node sends its clients' commands there
+   * The owners of slots have changed: commands continue where their keys are. Another node sends its clients' commands there
    * itself, as for a request that has come to the wrong node.
    */
   ownersChanged(): void {

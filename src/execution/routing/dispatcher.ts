@@ -13,7 +13,7 @@
  *     It never lets such a request wait behind others: two nodes that are in charge of each other's requests would
  *     wait for ever.
  *
- * Nobody but the owner runs a command. While a slot is between two owners, both name the other one; the request then
+ * Only the owner runs a command. While a slot is between two owners, both name the other one; the request then
  * waits for the moment until the new owner knows.
  */
 

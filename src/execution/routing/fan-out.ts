@@ -12,7 +12,7 @@ export type MergedFanOut = Exclude<FanOut, 'list' | 'cursor'>
 interface FanOutRequest extends ReplyTarget {
   readonly merge: MergedFanOut
   readonly request: Buffer
-  /** Whether this node is partitioned from members that may go on serving. */
+  /** Whether this node is partitioned from members that may continue to serve. */
   readonly isCutOff: () => boolean
   /** Whether it may run twice. */
   readonly isRepeatable: boolean

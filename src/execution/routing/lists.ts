@@ -7,7 +7,7 @@ import { completeWith, isGone, type ReplyTarget, readReply, writeReply } from '.
 import { askNodes, askReports, isMoving, type KeyReports, type Nodes } from './key-reports.ts'
 
 const ASTERISK = 0x2a
-/** Keys that are looked at before other work runs. */
+/** Keys that are visited before other work runs. */
 const STEP = 2000
 
 interface List extends ReplyTarget {

@@ -3,7 +3,7 @@
 
 /*
  * 1. Nothing else writes the keys of the block, nor those that its client watches, until it is done (`Writes.exclusive`).
- * 2. Its keys are loaded, and the watches looked at.
+ * 2. Its keys are loaded, and the watches checked.
  * 3. Dry run: the commands on groups that write run on the scratch copies, in one go.
  * 4. The origin gets the last value of each key that has changed. A key that the block sets twice is written once.
  * 5. What the origin has accepted enters the cache, and the commands on other groups run, in one go. A command whose key

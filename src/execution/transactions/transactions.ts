@@ -4,8 +4,8 @@
  * EXEC, in this order:
  *
  *   1. A command was refused while queueing: EXECABORT. A watched key has changed: nil.
- *   2. The keys that its commands need and that are not cached are loaded. Meanwhile the watches go on.
- *   3. The watches are looked at once more, and the commands run in one go of the event loop.
+ *   2. The keys that its commands need and that are not cached are loaded. Meanwhile the watches stay active.
+ *   3. The watches are checked once more, and the commands run in one iteration of the event loop.
  *
  * Steps 1 and 3 are the same moment if nothing has to be loaded.
  */

@@ -1,4 +1,4 @@
-// Runs the write commands of groups that write to their origin: a dry run tells what to write there.
+// Runs the write commands of groups that write to their origin: a dry run determines what to write there.
 
 import { destinationOf } from '../../commands/sort/options.ts'
 import { type Client, deferReply } from '../../commands/spec/client.ts'

@@ -20,7 +20,7 @@ import { OwnerLinks } from './owner-links.ts'
  *   - The owner numbers the writes of copied keys: versions. An invalidation has the version of its write, a value the
  *     version as of which it was read. A value that is older than an invalidation is not stored: the order in which the
  *     two arrive, on whichever connections, does not matter.
- *   - After a write the owner sends the new value of its own accord. It takes the place of the old one, and expires when
+ *   - After a write the owner sends the new value without being asked. It takes the place of the old one, and expires when
  *     that would have expired: only a fetch, of which this node knows when it began, makes a copy live longer.
  *   - A copy carries the number of the link it came over. When the link breaks, invalidations are lost, so
  *     the number becomes invalid: one step for any number of copies.

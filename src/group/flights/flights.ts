@@ -41,7 +41,7 @@ export interface FlightOptions {
   readonly knownResult?: (key: Buffer) => { readonly value: OriginResult | Value } | undefined
   /** Limits calls of the origin; default: no limits. */
   readonly governor?: Governor
-  /** Is told of each load that has ended. */
+  /** Is notified of each load that has ended. */
   readonly calls?: OriginCalls
   /** Called with an exception of `store` or of a waiter: a defect of the node, not of the origin. */
   readonly reportFault: (error: unknown) => void

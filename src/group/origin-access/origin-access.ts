@@ -139,7 +139,7 @@ export class OriginAccess {
     return closed
   }
 
-  /** Never rejects: nobody can do anything about it. */
+  /** Never rejects: no caller could handle the error. */
   async #closeOrigin(origin: Origin, leastMs: number): Promise<void> {
     try {
       await within(Math.max(leastMs, MIN_CLOSE_MS), this.#environment.timers, origin.close?.())

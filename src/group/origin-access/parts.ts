@@ -66,7 +66,7 @@ export class OriginParts {
     this.use(group.policy, true)
   }
 
-  /** Works by a policy from now on. The parts that go on keep their counters and what they have under way. */
+  /** Works by a policy from now on. Parts that continue keep their counters and what they have under way. */
   use(policy: GroupPolicy, isSameSource: boolean): void {
     const { instant, timers, random } = this.#environment
     const { origin = NO_ORIGIN } = policy

@@ -35,7 +35,7 @@ export class WatchedKeys implements ChangeListener {
   readonly #group: WatchedGroup
   readonly #hasher: Hasher
   readonly #byHash = new Map<Hash, WatchedKey[]>()
-  /** The key whose load result is being stored: that is no change of it. */
+  /** The key whose load result is being stored, which does not count as a change. */
   #loading: WatchedKey | undefined
   #size = 0
 

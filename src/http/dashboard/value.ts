@@ -1,4 +1,4 @@
-// The value of a key for the dashboard: its entry as EXPLAIN tells of it, and the first elements.
+// The value of a key for the dashboard: its entry as EXPLAIN describes it, and the first elements.
 
 import type { Reply } from '../../cluster/links/request.ts'
 import { explanationIn } from '../../commands/own/explain.ts'

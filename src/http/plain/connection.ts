@@ -12,7 +12,7 @@ import { type PlainRequest, PlainRequestReader } from './request.ts'
  * Reads run at the same time; their responses are sent in order.
  */
 
-/** The connection is not read while so many of its requests have no response. */
+/** The connection is not read while this many of its requests have no response. */
 const MAX_PARALLEL = 64
 
 const NOTHING: Buffer = Buffer.alloc(0)

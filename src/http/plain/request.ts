@@ -77,7 +77,7 @@ export class PlainRequestReader {
   }
 }
 
-/** The headers of a plain read by their names in lower case; `undefined`: the request is none. */
+/** The headers of a plain read by their names in lower case; `undefined`: the request is not a plain read. */
 function plainHeaders(lines: string): IncomingHttpHeaders | undefined {
   const headers: NodeJS.Dict<string> = Object.create(null)
   const end = lines.length - 2

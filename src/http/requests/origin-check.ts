@@ -20,7 +20,7 @@ export const FOREIGN_ORIGIN = 'foreign-origin'
 /** The host names that are always served. */
 const LOCAL_NAMES: ReadonlySet<string> = new Set(['localhost', 'localhost.'])
 
-/** Port and brackets removed; '' for what is no host. */
+/** Port and brackets removed; '' if it is not a host. */
 function hostOf(authority: string): string {
   const host = /^(?:\[([^\]]*)\]|([^:@/\s]*))(?::\d*)?$/.exec(authority)
   return (host?.[1] ?? host?.[2] ?? '').toLowerCase()

@@ -1,4 +1,4 @@
-// What pages of other web origins are told: who may ask, what they may send and what they may read (Fetch: CORS).
+// The headers for pages of other web origins: which may ask, what they may send and what they may read (Fetch: CORS).
 
 import type { Headers } from './responder.ts'
 

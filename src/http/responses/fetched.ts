@@ -37,7 +37,7 @@ const SOURCES: Readonly<Record<number, FetchSource>> = {
 let at = 0
 
 /**
- * Reads a reply that is no error. A string, the usual value, is read here, without a parser's objects; its bytes are a view
+ * Reads a reply that is not an error. A string, the usual value, is read here, without a parser's objects; its bytes are a view
  * of the reply.
  */
 export function readFetched(reply: Buffer): Fetched {
@@ -81,7 +81,7 @@ function skipLine(bytes: Buffer): void {
   at += 2
 }
 
-/** An integer, or the length of a bulk string; `$-1` is none. */
+/** An integer, or the length of a bulk string; `undefined` for `$-1`. */
 function readNumber(bytes: Buffer): number | undefined {
   const isBulk = bytes[at++] === DOLLAR
   const isNegative = bytes[at] === MINUS

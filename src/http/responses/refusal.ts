@@ -1,4 +1,4 @@
-// A problem as the whole response of a request that is not served, and whose body nobody reads.
+// A problem as the whole response of a request that is not served, and whose body is not read.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CHALLENGE } from '../requests/credentials.ts'

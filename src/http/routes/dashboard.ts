@@ -27,7 +27,7 @@ const DONE: RouteResponse = { description: 'Done.', content: { 'application/json
 
 const [GROUP] = KEYED
 
-/** Whoever may run these commands may press these buttons. */
+/** A user that may run these commands may press these buttons. */
 const COMMANDS: Readonly<Record<DashboardAction, string>> = {
   browse: 'scan',
   invalidate: 'invalidate',
@@ -296,7 +296,7 @@ async function browse(exchange: Exchange): Promise<void> {
   exchange.json(200, { keys: keys.map(keyName), cursor })
 }
 
-/** The hand-over may take minutes. It goes on when the page is gone. */
+/** The handover may take minutes. It continues when the page is gone. */
 async function drain(exchange: Exchange): Promise<void> {
   const { host, log } = exchange.services
   const { cluster } = host

@@ -18,7 +18,7 @@ import { ENCODING, encodingOf, FAILURES, KEYED, UNKNOWN_GROUP } from './values.t
 const MAX_BODY = 16 * 2 ** 20
 /** Keys that are read at the same time: their misses are loaded in batches. */
 const WINDOW = 512
-/** No more reads begin while the response has not taken so much text of those that have ended. */
+/** No more reads begin while this much text of finished reads waits to be sent. */
 const AHEAD_LENGTH = 2 ** 20
 /** Text is sent in parts of about this size. */
 const PART_BYTES = 32 * 1024

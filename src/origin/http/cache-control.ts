@@ -40,7 +40,7 @@ export function formatCacheControl(directives: ReadonlyMap<string, string>): str
   return [...directives].map(([name, argument]) => (argument === '' ? name : `${name}=${argument}`)).join()
 }
 
-/** A number of seconds; undefined for what is none. */
+/** A number of seconds; undefined for anything else. */
 export function seconds(value: string | undefined): number | undefined {
   return value !== undefined && /^\d+$/.test(value) ? Math.min(Number(value), MOST_SECONDS) : undefined
 }

@@ -5,7 +5,7 @@
  *   Sunday, 06-Nov-94 08:49:37 GMT   RFC 850: a year that seems more than 50 years ahead is one of the past
  *   Sun Nov  6 08:49:37 1994         asctime
  *
- * `Date.parse` reads the last one in the time zone of the machine, and accepts what is no date of HTTP.
+ * `Date.parse` reads the last one in the time zone of the machine, and accepts other forms than those of HTTP.
  */
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']

@@ -214,7 +214,7 @@ export class RedisOrigin implements Origin {
     return keys.map((key, i) => [key, isOther(i) ? found[next++] : resultOrError(strings[i], ttls[i])])
   }
 
-  /** The values of keys that are no strings. */
+  /** The values of keys that are not strings. */
   async #collections(
     client: Client,
     names: readonly string[],

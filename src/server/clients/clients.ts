@@ -64,7 +64,7 @@ export class Clients {
     return this.byId.size + this.#options.handshakes()
   }
 
-  /** Serves a connection, or refuses it where there is no room. `unixPath`: of the Unix socket that it came by. */
+  /** Serves a connection, or refuses it beyond the limit. `unixPath`: of the Unix socket on which it was accepted. */
   accept(socket: Socket, unixPath?: string): void {
     if (this.hasRoom) {
       this.serve(socket, { unixPath, mustBePeer: this.isFull })

@@ -7,8 +7,8 @@ import { connect } from 'node:net'
 const STALE = 'ECONNREFUSED'
 
 /**
- * Removes a socket that nobody listens on any more. Redis removes whatever is there.
- * @throws Error if there is something else, or somebody listens on it
+ * Removes a socket on which no process listens any more. Redis removes whatever is there.
+ * @throws Error if there is something else, or a process listens on it
  */
 export async function releasePath(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
@@ -20,7 +20,7 @@ export async function releasePath(path: string): Promise<void> {
   else throw new Error(`unixsocket: ${path}: it exists already and cannot be connected to (${code})`)
 }
 
-/** Connects to a socket. Returns the code of the error; empty: there is somebody. */
+/** Connects to a socket. Returns the code of the error; empty: a process listens. */
 function knock(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ path })

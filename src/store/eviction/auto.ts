@@ -16,13 +16,13 @@ import { mix } from './sketch.ts'
 
 const MODES = Object.values(Mode)
 const HIT_OF_MODE: readonly number[] = [LRU_HIT, S3_HIT, TINY_LFU_HIT]
-/** The threshold: this part of a shadow's entries, and at least so many hits. */
+/** The threshold: this part of a shadow's entries, and at least this many hits. */
 const THRESHOLD_SHARE = 0.05
 const MIN_THRESHOLD = 48
-/** After a change it is raised by this factor, at most to so many times itself; without one for `QUIET` it is lowered. */
+/** After a change it is raised by this factor, at most to this multiple of itself; without one for `QUIET` it is lowered. */
 const RAISED = 1.5
 const MOST_RAISED = 16
-/** Sampled accesses, per entry of a shadow of at least so many entries. */
+/** Sampled accesses, per entry of a shadow of at least this many entries. */
 const QUIET = 40
 const MIN_QUIET_ENTRIES = 200
 /** The sum of a policy is at least this many negative thresholds; each access lowers it a little. */

@@ -19,7 +19,7 @@ import type { RecordList } from './record-list.ts'
 const LEAST_MS = 0.5
 /** A record goes through its queue at most about this many times as often as one of average weight. */
 const MOST_TIMES = 32
-/** The averages are those of about so many records that left. */
+/** The averages are those of about this many evicted records. */
 const AVERAGED = 256
 /** Records that one eviction spares. */
 const MAX_SPARED = 16

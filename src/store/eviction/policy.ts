@@ -33,7 +33,7 @@ export interface EvictionPolicy {
   readonly usesBits: boolean
   /** A new record is in the store. `before` are the bits of the record of the same key that it replaces; -1: none. */
   inserted(ref: Ref, hash: Hash, before: number): void
-  /** A stored record was read or overwritten in place. EXISTS, TTL, OBJECT and SCAN are no accesses. */
+  /** A stored record was read or overwritten in place. EXISTS, TTL, OBJECT and SCAN do not count. */
   accessed(ref: Ref): void
   /** A record leaves the store: evicted, deleted, expired or replaced. Its words and bits are still readable. */
   removed(ref: Ref): void

@@ -26,7 +26,7 @@ export type Mode = (typeof Mode)[keyof typeof Mode]
 
 /**
  * Three bits of a record are its state: 0 to 3, in main with so many hits; 4 to 6, in the entrance with 0 to 2; 7, in
- * the protected queue. The fourth is for whoever extends this.
+ * the protected queue. The fourth is for subclasses.
  */
 const BITS_WORD = 1
 const STATE = 7 << POLICY_BITS_SHIFT

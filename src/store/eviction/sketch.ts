@@ -8,7 +8,7 @@ import type { Hash } from '../../bytes/hash.ts'
  * A block is eight Int32 words, half a cache line: four rows of 16 counters, two words each. A key has one block, and in
  * each row one counter; its frequency is the least of the four.
  *
- * Counters are halved once in so many accesses. That is done when a block is next used: each block has the number of the
+ * Counters are halved once in a period of accesses. That is done when a block is next used: each block has the number of the
  * period for which its counters are right. So no access waits for the whole table.
  */
 
@@ -28,7 +28,7 @@ const BYTE = 0xff
 const CHUNK_SHIFT = 10
 const CHUNK_BLOCKS = 1 << CHUNK_SHIFT
 const IN_CHUNK = CHUNK_BLOCKS - 1
-/** It is made smaller when it would still have room for so many times the records. */
+/** It is made smaller when it would still have room for this multiple of the records. */
 const SHRUNK_FROM = 2
 
 /*

@@ -28,7 +28,7 @@ const KIND_LZF = 3
 const LENGTH_32 = 0x80
 const LENGTH_64 = 0x81
 
-/** Lengths of old doubles that are no lengths. */
+/** Lengths of old doubles that stand for NaN and infinities. */
 const NOT_A_NUMBER = 253
 const INFINITE = 254
 const NEGATIVE_INFINITE = 255

@@ -75,7 +75,7 @@ export function readScanOptions(c: Context, first: number, hasType = false): Sca
       return undefined
     }
   }
-  // A copy: SCAN may go on when the arguments are gone.
+  // A copy: SCAN may continue when the arguments are gone.
   const bytes = pattern === 0 ? NOTHING : args.copy(pattern)
   const glob = pattern === 0 ? undefined : new Glob(bytes, 0, bytes.length)
   return { glob, count, type }

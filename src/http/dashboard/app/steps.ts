@@ -8,7 +8,7 @@ type Explanation = ShownValue['explanation']
 export interface Step {
   readonly title: string
   readonly note: string
-  /** `passed`: the read comes by; `answers`; `idle`: it is not reached. */
+  /** `passed`: the read passes it; `answers`; `idle`: it is not reached. */
   readonly role: 'passed' | 'answers' | 'idle'
 }
 

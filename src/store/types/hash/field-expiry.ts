@@ -13,7 +13,7 @@ export class FieldExpiry {
   readonly #parts: Collections
   readonly #pairs: PairTree
   readonly #deadlines: FieldDeadlines
-  /** The region that was last looked at for expired fields. */
+  /** The region that was last searched for expired fields. */
   #swept = 0
   /** Regions that `sweep` leaves out. */
   readonly #kept = new Set<number>()
