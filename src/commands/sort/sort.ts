@@ -96,39 +96,48 @@ function storeValues(
   selected: Int32Array,
   { gets, storeAt }: SortOptions,
 ): void {
-  const { args, group, reply } = c
-  const { collections, lists } = group.store
+  if (gets.length === 0) {
+    storeList(c, storeAt, elements, selected)
+    return
+  }
   const values = new StringList()
   const found = new Found()
   for (const i of selected) {
     const { bytes } = elements
     const start = elements.starts[i]
-    const end = elements.ends[i]
-    if (gets.length === 0) values.add(bytes, start, end)
     for (const get of gets) {
-      if (get.find(c, bytes, start, end, found)) values.add(found.bytes, found.start, found.end)
-      else values.add(bytes, 0, 0)
+      const isFound = get.find(c, bytes, start, elements.ends[i], found)
+      values.add(found.bytes, found.start, isFound ? found.end : found.start)
     }
   }
-  if (values.count === 0) {
-    const old = c.peek(storeAt)
+  storeList(c, storeAt, values, indexes(values))
+}
+
+/** Replaces what is under the key in argument `at` by a list of the selected values. */
+function storeList(c: Context, at: number, values: StringList, selected: Int32Array): void {
+  const { args, group, reply } = c
+  const { collections, lists } = group.store
+  const count = selected.length
+  if (count === 0) {
+    const old = c.peek(at)
     if (old !== NULL_REF) group.store.remove(old)
     reply.integer(0)
     return
   }
-  const [start, end] = [args.start[storeAt], args.end[storeAt]]
-  const fits = collections.fits(NULL_REF, values.size, values.count, end - start)
+  const { bytes, starts, ends } = values
+  const [start, end] = [args.start[at], args.end[at]]
+  let size = 0
+  for (const i of selected) size += ends[i] - starts[i]
+  const fits = collections.fits(NULL_REF, size, count, end - start)
   let ref = fits ? collections.create(ValueType.LIST, args.buf, start, end, group.lifetime()) : NULL_REF
   if (ref === NULL_REF) {
     reply.error(tooLarge(group.store.maxBytes))
     return
   }
-  if (values.count > PACKED_ELEMENTS) ref = lists.load(ref, values)
-  else
-    for (let i = 0; i < values.count; i++)
-      ref = lists.insert(ref, i, values.bytes, values.starts[i], values.ends[i])
-  collections.finish(ref, values.count)
-  reply.integer(values.count)
+  if (count > PACKED_ELEMENTS) ref = lists.load(ref, values, selected)
+  else for (const [n, i] of selected.entries()) ref = lists.insert(ref, n, bytes, starts[i], ends[i])
+  collections.finish(ref, count)
+  reply.integer(count)
 }
 
 const SHARED = {

@@ -56,15 +56,17 @@ export class Lists {
     return moved
   }
 
-  /** Inserts elements, more than PACKED_ELEMENTS, at the end. */
-  load(ref: Ref, elements: StringList): Ref {
+  /** Inserts elements, more than PACKED_ELEMENTS, at the end; with `order` those with these indexes. */
+  load(ref: Ref, elements: StringList, order?: Int32Array): Ref {
     const parts = this.#parts
     const { tree } = parts
     const paged = parts.regionOf(ref) === 0 ? this.#page(ref) : ref
     tree.open(parts.regionOf(paged), TreeKind.LIST)
     tree.seekEnd()
-    const { bytes, starts, ends, count } = elements
-    for (let i = 0; i < count; i++) {
+    const { bytes, starts, ends } = elements
+    const count = order === undefined ? elements.count : order.length
+    for (let at = 0; at < count; at++) {
+      const i = order === undefined ? at : order[at]
       tree.append(stringBytes(ends[i] - starts[i]))
       tree.writeString(tree.stringsAt, bytes, starts[i], ends[i])
     }

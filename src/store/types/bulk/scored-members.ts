@@ -2,6 +2,7 @@
 
 import { compareBytes } from '../span.ts'
 import { StringList } from '../string-list.ts'
+import { sortStrings } from './string-order.ts'
 
 /** The score of member `i` of `members` is `scores[i]`. */
 export class ScoredMembers {
@@ -101,12 +102,11 @@ function orderedKeys(scores: Float64Array, count: number): Uint16Array {
 
 /** Orders those of equal score by their bytes. */
 function byMembers(members: StringList, scores: Float64Array, order: Int32Array): Int32Array {
-  const compare = (a: number, b: number): number => compareMembers(members, a, b)
   for (let from = 0; from < order.length; ) {
     const score = scores[order[from]]
     let to = from + 1
     while (to < order.length && scores[order[to]] === score) to++
-    if (to - from > 1) order.subarray(from, to).sort(compare)
+    if (to - from > 1) sortStrings(members, order.subarray(from, to))
     from = to
   }
   return order
