@@ -2,11 +2,13 @@
 
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { PACKED_ELEMENTS } from '../../store/types/collections.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { arg, KEY, oneKey } from '../spec/shorthand.ts'
 import {
   argumentBytes,
+  argumentList,
   createCollection,
   findCollection,
   hasRoom,
@@ -25,10 +27,22 @@ function push(c: Context, isLeft: boolean, isCreated: boolean): void {
   if (!hasRoom(c, found, 1, argumentBytes(c, 2), args.count - 2)) return
   let ref = found === NULL_REF ? createCollection(c, 1, ValueType.LIST) : found
   let length = lists.length(ref)
-  for (let i = 2; i < args.count; i++, length++)
-    ref = lists.insert(ref, isLeft ? 0 : length, args.buf, args.start[i], args.end[i])
+  const pushed = args.count - 2
+  if (pushed > PACKED_ELEMENTS && (!isLeft || length === 0)) {
+    ref = lists.load(ref, argumentList(c, 2), isLeft ? backwards(pushed) : undefined)
+    length += pushed
+  } else
+    for (let i = 2; i < args.count; i++, length++)
+      ref = lists.insert(ref, isLeft ? 0 : length, args.buf, args.start[i], args.end[i])
   collections.finish(ref, length)
   c.reply.integer(length)
+}
+
+/** The indexes of `count` elements from the last one to the first. */
+function backwards(count: number): Int32Array {
+  const order = new Int32Array(count)
+  for (let i = 0; i < count; i++) order[i] = count - 1 - i
+  return order
 }
 
 const PUSH = {

@@ -13,7 +13,7 @@ import {
   writePacked,
 } from './packed.ts'
 import type { Span } from './span.ts'
-import type { StringList } from './string-list.ts'
+import type { Strings } from './string-list.ts'
 import { stringBytes, TreeKind } from './tree/layout.ts'
 
 /** Indexes begin at 0 and must be in range. Calls that change a list return its record, possibly moved. */
@@ -57,10 +57,10 @@ export class Lists {
   }
 
   /** Inserts elements, more than PACKED_ELEMENTS, at the end; with `order` those with these indexes. */
-  load(ref: Ref, elements: StringList, order?: Int32Array): Ref {
+  load(ref: Ref, elements: Strings, order?: Int32Array): Ref {
     const parts = this.#parts
     const { tree } = parts
-    const paged = parts.regionOf(ref) === 0 ? this.#page(ref) : ref
+    const paged = parts.regionOf(ref) === 0 ? this.#page(ref) : parts.begin(ref)
     tree.open(parts.regionOf(paged), TreeKind.LIST)
     tree.seekEnd()
     const { bytes, starts, ends } = elements

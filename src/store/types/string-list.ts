@@ -7,8 +7,16 @@ const FIRST_STRINGS = 32
 /** A larger list gives its memory back when it is cleared. */
 const MAX_KEPT_BYTES = 2 ** 20
 
-/** String `i` is `bytes[starts[i], ends[i])`; `view` is the same memory. */
-export class StringList {
+/** String `i` is `bytes[starts[i], ends[i])`. */
+export interface Strings {
+  readonly bytes: Buffer
+  readonly starts: Int32Array
+  readonly ends: Int32Array
+  readonly count: number
+}
+
+/** `view` is the same memory as `bytes`. */
+export class StringList implements Strings {
   bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
   view: DataView = viewOf(this.bytes)
   starts: Int32Array = new Int32Array(FIRST_STRINGS)

@@ -3,6 +3,7 @@
 import { NULL_REF, type Ref } from '../../../store/arena.ts'
 import type { ValueType } from '../../../store/record.ts'
 import type { Span } from '../../../store/types/span.ts'
+import type { Strings } from '../../../store/types/string-list.ts'
 import type { Context } from '../context.ts'
 import { tooLarge } from '../errors.ts'
 
@@ -41,6 +42,12 @@ export function argumentBytes(c: Context, first: number, step = 1): number {
   let bytes = 0
   for (let i = first; i < c.args.count; i += step) bytes += c.args.length(i)
   return bytes
+}
+
+/** The arguments from `first` on, as a list of strings. */
+export function argumentList({ args }: Context, first: number): Strings {
+  const { buf, start, end, count } = args
+  return { bytes: buf, starts: start.subarray(first), ends: end.subarray(first), count: count - first }
 }
 
 /** Writes the element that a collection has read as a bulk string. */
