@@ -51,6 +51,12 @@ const RETRIED_LATER = new Set([429, 503])
 /** 2xx without the whole value: it is not made yet (202), a part (206), the difference to another one (226). */
 const WITHOUT_VALUE = new Set([202, 206, 226])
 
+/** There is no such key. */
+const ABSENT = new Set([404, 410])
+
+/** A string is empty then; there is no empty collection. */
+const WITHOUT_CONTENT = new Set([204, 205])
+
 /** A server that makes the mistake makes it in every response. */
 const MISTAKE_INTERVAL_MS = 60_000
 
@@ -132,7 +138,7 @@ export class HttpOrigin implements Origin {
     try {
       const response = await this.#client.request(address, request)
       const { statusCode } = response
-      const isGone = request.method === 'DELETE' && (statusCode === 404 || statusCode === 410)
+      const isGone = request.method === 'DELETE' && ABSENT.has(statusCode)
       if (!isGone && (statusCode < 200 || statusCode > 299))
         throw await this.#refusal(response, ` to ${request.method}`)
       await response.body.dump()
@@ -181,12 +187,13 @@ export class HttpOrigin implements Origin {
       return unchanged({ ...facts, validator: facts.validator ?? '' })
     }
     const redirectedTo = url === address ? undefined : url
-    if (hasValue(response)) {
+    const isAbsent = ABSENT.has(statusCode) || (this.isReadOnly && WITHOUT_CONTENT.has(statusCode))
+    if (hasValue(response) && !isAbsent) {
       const body = await this.#body(response)
       const value = this.#options.shape === 'string' ? body : shapedBody(body, this.#options.shape)
       return loaded(value, factsOf(headers, this.#times(response), redirectedTo))
     }
-    if (statusCode !== 404 && statusCode !== 410) throw await this.#refusal(response)
+    if (!isAbsent) throw await this.#refusal(response)
     await response.body.dump()
     const { validator: _, ...facts } = factsOf(headers, this.#times(response))
     return loaded(null, facts)

@@ -403,6 +403,12 @@ describe('responses', () => {
     expect(textOf(await load(originOf({ url: `http://127.0.0.1:${port}/{key}` }), 'a'))).toBe(body)
   })
 
+  test.each([204, 205])('%i is no collection, since there is no empty one', async (status) => {
+    const port = await serve((_, response) => response.writeHead(status).end())
+    for (const shape of ['hash', 'list', 'set', 'sortedset'] as const)
+      expect((await load(originOf({ url: `http://127.0.0.1:${port}/{key}`, shape }), 'a'))?.value).toBe(null)
+  })
+
   test("the error has the server's Retry-After", async () => {
     const port = await serve((_, response) => response.writeHead(429, { 'retry-after': '7' }).end())
     const error = await load(originOf({ url: `http://127.0.0.1:${port}/{key}` }), 'a').catch(
