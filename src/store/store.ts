@@ -61,6 +61,8 @@ const GROWTH_SLACK_FROM = 256
 const RECLAIMED_PAGES = 2048
 /** Bytes that a growing collection gets more. */
 const COLLECTION_SLACK = 32
+/** Above this many bytes a native copy costs less than a loop. */
+const LONG_COPY = 256
 /** A new record replaces none. */
 const NO_BITS = -1
 const NO_BYTES = Buffer.alloc(0)
@@ -753,7 +755,10 @@ export class Store {
     const { bytes: source, valueStart } = records
     records.locate(moved)
     const kept = Math.min(oldLength, valueLength)
-    copyBytes(source, valueStart, valueStart + kept, records.bytes, records.words, records.valueStart)
+    // Mostly in one segment: then nothing is allocated for a longer copy, and growing collections copy often.
+    if (source === records.bytes && kept > LONG_COPY)
+      source.copyWithin(records.valueStart, valueStart, valueStart + kept)
+    else copyBytes(source, valueStart, valueStart + kept, records.bytes, records.words, records.valueStart)
     this.prefetcher.invalidate()
     this.#index.replace(hash, ref, moved)
     this.#eviction.moved(ref, moved, arena.units(moved) - arena.units(ref))
