@@ -110,6 +110,11 @@ describe('LATENCY', () => {
     expect(await harness.call('LATENCY', 'DOCTOR')).toMatch(
       /^1\. command: 4 latency spikes \(average 25ms, worst 40ms\)\.\n\nAdvice:\n- /,
     )
+    for (const kind of ['load', 'store'] as const)
+      harness.host.telemetry.originCalled(kind, 'scores', Buffer.from('Tom'), 40_000)
+    const report = await harness.call('LATENCY', 'DOCTOR')
+    expect(report).toMatch(/^2\. origin-load: 1 latency spikes/m)
+    expect(String(report).split('Advice:\n')[1].match(/^- /gm)).toHaveLength(3)
     await harness.call('CONFIG', 'SET', 'latency-monitor-threshold', '0')
     expect(await harness.call('LATENCY', 'DOCTOR')).toMatch(/^Latency monitoring is disabled/)
   })
