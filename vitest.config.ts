@@ -1,14 +1,14 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
-import { HEAVY, MEMORY, PROCESSES, patterns } from './test/suites.ts'
+import { ALONE, HEAVY, PROCESSES, patterns } from './test/suites.ts'
 import { TEST_TIMEOUT_MS, WAIT_MS } from './test/support/budget.ts'
 
 const processes = patterns(PROCESSES)
-const memory = patterns(MEMORY)
+const alone = patterns(ALONE)
 const heavy = patterns(HEAVY)
 
 /**
- * `npm test` runs `fast` and `memory`: they need nothing but Node.js. `npm run test:all` runs all, one project after the
+ * `npm test` runs `fast` and `alone`: they need nothing but Node.js. `npm run test:all` runs all, one project after the
  * other. A file that is named on the command line runs in its own project.
  */
 export default defineConfig({
@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: [...memory, ...processes, ...heavy],
+          exclude: [...alone, ...processes, ...heavy],
           maxWorkers: '100%',
           // A process runs many files, each with modules of its own: that takes 60 % of the time.
           isolate: false,
@@ -33,7 +33,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'memory', include: memory, maxWorkers: '100%', sequence: { groupOrder: 1 } },
+        test: { name: 'alone', include: alone, maxWorkers: '100%', sequence: { groupOrder: 1 } },
       },
       {
         extends: true,

@@ -3,13 +3,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { HEAVY, MEMORY, PROCESSES } from './suites.ts'
+import { ALONE, HEAVY, PROCESSES } from './suites.ts'
 
 const root = join(import.meta.dirname, '..')
 const listed = [...PROCESSES, ...HEAVY]
 /** Calls that start a slow program. redis-server starts quickly. */
 const STARTS = /from '[^']*support\/(cli|compiled|etcd|mariadb|node-process|postgres|postgres-server)\.ts'/
-const MEASURES = /micro\/measure\.ts'|support\/garbage\.ts'|\bmemoryUsage\(\)/
+const NEEDS_PROCESS = /micro\/measure\.ts'|support\/garbage\.ts'|\bmemoryUsage\(\)|\bvi\.mock\(/
 
 function testFiles(): string[] {
   return readdirSync(join(root, 'test'), { recursive: true })
@@ -17,13 +17,13 @@ function testFiles(): string[] {
     .filter((path) => path.endsWith('.test.ts'))
 }
 
-test.each([...MEMORY, ...listed])('%s exists', (path) => {
+test.each([...ALONE, ...listed])('%s exists', (path) => {
   expect(existsSync(join(root, path))).toBe(true)
 })
 
-test('tests that measure memory have a process of their own', () => {
-  const shared = testFiles().filter((path) => ![...MEMORY, ...listed].some((each) => path.startsWith(each)))
-  expect(shared.filter((path) => MEASURES.test(readFileSync(join(root, path), 'utf8')))).toEqual([])
+test('tests that measure memory or replace modules have a process of their own', () => {
+  const shared = testFiles().filter((path) => ![...ALONE, ...listed].some((each) => path.startsWith(each)))
+  expect(shared.filter((path) => NEEDS_PROCESS.test(readFileSync(join(root, path), 'utf8')))).toEqual([])
 })
 
 test('tests that start programs are not in the fast part', () => {

@@ -27,12 +27,14 @@ export const PROCESSES: readonly string[] = [
   'test/server/idle.test.ts',
 ]
 
-/** Tests that measure the memory of their process: each has one of its own. */
-export const MEMORY: readonly string[] = [
+/** Tests that measure the memory of their process, or replace modules: each has a process of its own. */
+export const ALONE: readonly string[] = [
+  'test/cluster/liveness/derived.test.ts',
   'test/commands/keys/keyspace.test.ts',
   'test/commands/sorted-sets/large-combinations.test.ts',
   'test/execution/allocation.test.ts',
   'test/group/copies/frequency-sketch.test.ts',
+  'test/issues/garbage-of-requests.test.ts',
   'test/issues/write-all-then-read.test.ts',
   'test/resp/allocation.test.ts',
   'test/resp/bounds.test.ts',

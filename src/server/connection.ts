@@ -408,7 +408,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   }
 
   #cancelWaits(): void {
-    for (const wait of this.waits.values()) wait.cancel()
+    for (const wait of [...this.waits.values()]) wait.cancel()
   }
 
   #pauseReading(pause: boolean): void {

@@ -1,6 +1,7 @@
 // The embedding program as an adapter: its requests take the same path as those of network clients.
 
 import { SUPERUSER, type User } from '../access/user.ts'
+import { ShortLivedSet } from '../bytes/short-lived.ts'
 import type { Link, Receiver } from '../cluster/links/link.ts'
 import { parseReplies, type Reply, wholeReply } from '../cluster/links/request.ts'
 import { type Client, ClientState, type PendingReply } from '../commands/spec/client.ts'
@@ -50,7 +51,7 @@ const PROGRAM: Caller = { id: 0, address: 'program', localAddress: 'program', au
 export class Program {
   readonly #services: ProgramServices
   /** Requests that have no reply yet. */
-  readonly #pending = new Set<Request>()
+  readonly #pending = new ShortLivedSet<Request>()
   #isClosed = false
   #emptied = (): void => {}
 
@@ -89,7 +90,7 @@ export class Program {
 
   /** Continues with requests that had to wait. */
   resume(): void {
-    for (const request of this.#pending) request.resume()
+    for (const request of [...this.#pending]) request.resume()
   }
 
   /** Rejects new requests. Resolves when all outstanding ones are answered. */
@@ -103,7 +104,7 @@ export class Program {
 
   /** Rejects the outstanding requests. */
   abandon(): void {
-    for (const request of this.#pending) request.abandon()
+    for (const request of [...this.#pending]) request.abandon()
   }
 
   readonly #ended = (request: Request): void => {

@@ -1,5 +1,6 @@
 // Requests of a link whose replies the peer has deferred: they arrive out of order, each announced by its number.
 
+import { ShortLivedMap } from '../../bytes/short-lived.ts'
 import type { Receiver, Sender } from './receiver.ts'
 
 interface DeferredRequest {
@@ -14,7 +15,7 @@ export class DeferredReplies {
   bytes = 0
   /** The number of the request whose reply is received next; -1: the next reply is not a deferred one. */
   next = -1
-  readonly #requests = new Map<number, DeferredRequest>()
+  readonly #requests = new ShortLivedMap<number, DeferredRequest>()
 
   readonly #link: Sender
 
@@ -49,7 +50,7 @@ export class DeferredReplies {
 
   /** The link broke. */
   failAll(reason: string): void {
-    for (const { receiver, request } of this.#requests.values()) receiver.lost(request, true, reason)
+    for (const { receiver, request } of [...this.#requests.values()]) receiver.lost(request, true, reason)
     this.#requests.clear()
     this.count = 0
     this.bytes = 0

@@ -1,6 +1,7 @@
 // What commands see of the connection that sent them; the server implements it.
 
 import { SUPERUSER, type User } from '../../access/user.ts'
+import { ShortLivedMap } from '../../bytes/short-lived.ts'
 import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Group } from '../../group/group.ts'
 import type { Context } from '../../telemetry/tracing.ts'
@@ -94,7 +95,7 @@ export abstract class ClientState {
   /**
    * Its commands that wait for keys (BLPOP): one at most, under 0; those of another node by the numbers of their replies.
    */
-  readonly waits = new Map<number, ClientWait>()
+  readonly waits = new ShortLivedMap<number, ClientWait>()
   /** Commands that wait for loads or for other commands. */
   readonly pending = new PendingCommands()
 

@@ -1,5 +1,6 @@
 // Clients that wait for keys (BLPOP and the like): which client waits for which key, and which is served after a write.
 
+import { ShortLivedMap, ShortLivedSet } from '../../bytes/short-lived.ts'
 import { Context, type KeyWait, type Waits } from '../../commands/spec/context.ts'
 import type { Host } from '../../commands/spec/host.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
@@ -32,7 +33,7 @@ interface WaitedKey {
 }
 
 interface WaitedGroup {
-  readonly keys: Map<string, WaitedKey>
+  readonly keys: ShortLivedMap<string, WaitedKey>
   readonly stopWatching: () => void
 }
 
@@ -54,7 +55,7 @@ export class KeyWaits implements Waits, Watcher {
   readonly #context: Context
   readonly #runner: Runner
   readonly #groups = new Map<Group, WaitedGroup>()
-  readonly #all = new Set<Waiting>()
+  readonly #all = new ShortLivedSet<Waiting>()
   /** Keys that were written. */
   readonly #ready = new Set<WaitedKey>()
   /** A microtask will serve them. */
@@ -147,7 +148,7 @@ export class KeyWaits implements Waits, Watcher {
   /** The keys of the group are removed, or exchanged with those of another one. */
   flushed(group: Group): void {
     const keys = this.#groups.get(group)?.keys.values()
-    for (const key of keys ?? []) this.#note(key)
+    for (const key of [...(keys ?? [])]) this.#note(key)
   }
 
   /** Serves the clients that wait for keys that were written. No command may be running. */
@@ -166,7 +167,7 @@ export class KeyWaits implements Waits, Watcher {
     if (this.#all.size === 0) return
     queueMicrotask(() => {
       const { ownerOf, resend } = this.#parts
-      for (const waiting of this.#all) {
+      for (const waiting of [...this.#all]) {
         const owner = ownerOf(waiting)
         if (owner === undefined) continue
         if (waiting.client.peer !== undefined) waiting.finish(movedTo(owner, waiting.wait.resolved))
@@ -177,7 +178,7 @@ export class KeyWaits implements Waits, Watcher {
 
   /** The group is removed: what waits for its keys ends with this error. */
   end(group: Group, error: Buffer): void {
-    for (const waiting of this.#all) if (waiting.group === group) waiting.finish(error)
+    for (const waiting of [...this.#all]) if (waiting.group === group) waiting.finish(error)
   }
 
   #note(key: WaitedKey): void {
@@ -254,7 +255,7 @@ export class KeyWaits implements Waits, Watcher {
   #groupOf(group: Group): WaitedGroup {
     let waited = this.#groups.get(group)
     if (waited === undefined) {
-      waited = { keys: new Map(), stopWatching: group.watch(this) }
+      waited = { keys: new ShortLivedMap(), stopWatching: group.watch(this) }
       this.#groups.set(group, waited)
     }
     return waited

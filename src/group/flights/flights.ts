@@ -1,6 +1,7 @@
 // Single flight: at most one running load per key, shared by all that miss the key meanwhile.
 
 import type { Timers } from '../../bytes/clock.ts'
+import { ShortLivedMap, ShortLivedSet } from '../../bytes/short-lived.ts'
 import type { Value } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { SizeCounts } from '../../telemetry/size-counts.ts'
@@ -56,9 +57,9 @@ export class Flights {
   /** Background loads; loads that found the cached version unchanged. */
   refreshes = 0
   unchanged = 0
-  readonly #flights = new Map<string, Flight>()
+  readonly #flights = new ShortLivedMap<string, Flight>()
   /** Fenced flights: new misses do not join them. */
-  readonly #fencedFlights = new Set<Flight>()
+  readonly #fencedFlights = new ShortLivedSet<Flight>()
   /** `undefined` until a background load fails. */
   #pauses: RefreshBackoff | undefined
   #closed = false
@@ -199,7 +200,7 @@ export class Flights {
 
   /** Fences the loads of the keys for which `isMeant` returns true. */
   fenceThose(isMeant: (key: Buffer) => boolean): void {
-    for (const [name, flight] of this.#flights) {
+    for (const [name, flight] of [...this.#flights]) {
       if (!isMeant(flight.key)) continue
       this.#fence(flight)
       this.#flights.delete(name)

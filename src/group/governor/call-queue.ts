@@ -1,5 +1,6 @@
 // The queue of calls that wait for a permit: loads and writes, which alternate, so that neither starves the other.
 
+import { ShortLivedSet } from '../../bytes/short-lived.ts'
 import type { LazyAbortSignal } from '../lazy-abort-signal.ts'
 
 export type CallKind = 'load' | 'write'
@@ -10,7 +11,10 @@ interface QueuedCall<Permit> {
 }
 
 export class CallQueue<Permit> {
-  readonly #calls = { load: new Set<QueuedCall<Permit>>(), write: new Set<QueuedCall<Permit>>() }
+  readonly #calls = {
+    load: new ShortLivedSet<QueuedCall<Permit>>(),
+    write: new ShortLivedSet<QueuedCall<Permit>>(),
+  }
   /** The kind that is admitted next. */
   #nextKind: CallKind = 'load'
 
@@ -59,7 +63,7 @@ export class CallQueue<Permit> {
   /** Rejects all queued calls. */
   refuseAll(error: Error): void {
     for (const calls of Object.values(this.#calls)) {
-      for (const call of calls) call.refuse(error)
+      for (const call of [...calls]) call.refuse(error)
       calls.clear()
     }
   }

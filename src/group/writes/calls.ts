@@ -1,6 +1,7 @@
 // Calls of the origin that write one key: with a timeout, and within the limits of the governor.
 
 import type { Timers } from '../../bytes/clock.ts'
+import { ShortLivedSet } from '../../bytes/short-lived.ts'
 import { Collection } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import { type Context, isTracing, NO_PARENT, SpanKind, traced } from '../../telemetry/tracing.ts'
@@ -62,7 +63,7 @@ export class WriteCalls {
   written = 0
   failures = 0
   #options: WriteCallsOptions
-  readonly #running = new Set<LazyAbortSignal>()
+  readonly #running = new ShortLivedSet<LazyAbortSignal>()
   /** Called when a call has ended. */
   #ended: (() => void)[] = []
 
@@ -142,7 +143,7 @@ export class WriteCalls {
 
   /** Aborts the running calls. */
   abort(reason: Error): void {
-    for (const call of this.#running) call.abort(reason)
+    for (const call of [...this.#running]) call.abort(reason)
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
+import { ShortLivedMap } from '../../bytes/short-lived.ts'
 
 interface SlotPause {
   readonly ended: Promise<void>
@@ -10,7 +11,7 @@ interface SlotPause {
 
 export class WriteOrder {
   /** By key: resolves when the last write in its queue has ended. */
-  readonly #tails = new Map<string, Promise<void>>()
+  readonly #tails = new ShortLivedMap<string, Promise<void>>()
   /** By slot: new writes of its keys wait until this pause ends. */
   readonly #pauses = new Map<number, SlotPause>()
 

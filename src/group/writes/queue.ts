@@ -2,6 +2,7 @@
 
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
+import { ShortLivedMap } from '../../bytes/short-lived.ts'
 import { Collection, type Value } from '../../store/value.ts'
 import { isBadRequest } from '../origin.ts'
 
@@ -65,7 +66,7 @@ export class WriteQueue {
   coalesced = 0
   #options: WriteQueueOptions
   readonly #waiting = new Map<string, Queued>()
-  readonly #writing = new Map<string, Queued>()
+  readonly #writing = new ShortLivedMap<string, Queued>()
   /** Writes that failed and wait for their retry. */
   readonly #backingOff = new Map<string, Queued>()
   readonly #backoffTimers = new Map<string, CancelTimer>()

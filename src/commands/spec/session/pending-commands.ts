@@ -1,5 +1,7 @@
 // The commands of one connection that wait for loads, and later commands that wait for them.
 
+import { ShortLivedMap } from '../../../bytes/short-lived.ts'
+
 /** A command that waits for its loads. */
 export interface PendingCommand {
   readonly write: boolean
@@ -34,9 +36,9 @@ export class PendingCommands {
   #isRunningQueued = false
   #mustRunAgain = false
   /** By key: the number of queued commands that use it. */
-  readonly #queuedKeys = new Map<string, number>()
+  readonly #queuedKeys = new ShortLivedMap<string, number>()
   /** By key, since thousands of commands may be pending and each later one looks its keys up. */
-  readonly #uses = new Map<string, KeyUse>()
+  readonly #uses = new ShortLivedMap<string, KeyUse>()
 
   get size(): number {
     return this.#size + this.#queued.length + (this.isExclusive ? 1 : 0)
