@@ -7,10 +7,13 @@ type Fields = Readonly<Record<string, unknown>>
 /** Strings, so that nothing inside them is mistaken for one of the others; numbers; booleans. */
 const SCALAR = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false/g
 
+/** What begins like this is meant to be JSON, and is not: cut off, or with the quotes of Python or JavaScript. `{user}:7` is a key. */
+const NEARLY_JSON = /^[\s[]*\{\s*(?:["']|(?:key|tag|all|group)\s*:.*\}\s*$)|^\s*\[\s*["']/is
+
 /**
  * Parses a payload: `{"key": …}`, `{"tag": …}` or `{"all": true}`, with `"group"` for one group only, or a list of
  * such objects. A key, tag or group is a string, a number or a boolean, which are their text, or a list of these.
- * Any other payload is a key.
+ * Any other payload is a key, and a JSON string is the one in its quotes as well.
  * @returns false if a part of it names nothing, which should be logged
  */
 export function readChange(payload: string, listener: ChangeListener): boolean {
@@ -19,8 +22,8 @@ export function readChange(payload: string, listener: ChangeListener): boolean {
   if (changes.length === 0) {
     if (payload === '') return false
     listener.key(Buffer.from(payload, 'utf8'))
-    // `{user}:7` is an ordinary key, `{"id": 7}` is not.
-    return written === undefined && !payload.startsWith('{"')
+    if (typeof written === 'string') listener.key(Buffer.from(written, 'utf8'))
+    return typeof written !== 'object' && !NEARLY_JSON.test(payload)
   }
   const isWhole = !Array.isArray(written) || written.length === changes.length
   return changes.map((change) => notify(change, listener)).every(Boolean) && isWhole
@@ -48,10 +51,11 @@ function isChange(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && ('key' in value || 'tag' in value || 'all' in value)
 }
 
-/** An object or a list whose scalars but null are strings, so that numbers keep all digits; undefined for other text. */
+/** A string, or an object or a list whose scalars but null are strings, so that numbers keep all digits; undefined for other text. */
 function parse(payload: string): unknown {
   try {
     const value: unknown = JSON.parse(payload)
+    if (typeof value === 'string') return value
     if (typeof value !== 'object' || value === null) return undefined
     return JSON.parse(payload.replace(SCALAR, (scalar) => (scalar.startsWith('"') ? scalar : `"${scalar}"`)))
   } catch {

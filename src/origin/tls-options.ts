@@ -7,3 +7,12 @@ export interface TlsOptions {
   readonly key?: string
   readonly rejectUnauthorized?: boolean
 }
+
+/** Errors of a certificate, or of a server that does not speak TLS: trying again does not mend them. */
+export function isTlsFault(error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException
+  return (
+    code === 'EPROTO' ||
+    /^(?:ERR_(?:TLS|SSL|OSSL)|CERT_|UNABLE_TO_)|SELF_SIGNED_CERT|HOSTNAME_MISMATCH/.test(code)
+  )
+}

@@ -2,6 +2,7 @@
 
 import { notApplied } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'
+import { isTlsFault } from '../tls-options.ts'
 import type { ClientOptions } from './client.ts'
 import { tooLarge } from './content-encoding.ts'
 
@@ -21,17 +22,8 @@ export function failureOf(error: unknown, url: string, options: ClientOptions): 
   const { origin } = new URL(url)
   const text = isParserError(error) ? 'the response is not HTTP' : textOf(code, error, options)
   const failure = Object.assign(new Error(`${origin}: ${text}`), code === '' ? {} : { code })
-  const isUnsent = code === 'UND_ERR_CONNECT_TIMEOUT' || isLasting(error)
+  const isUnsent = code === 'UND_ERR_CONNECT_TIMEOUT' || isTlsFault(error)
   return isUnsent ? notApplied(failure) : failure
-}
-
-/** Errors of a certificate, or of a server that does not speak TLS: a retry does not help. */
-export function isLasting(error: unknown): boolean {
-  const { code = '' } = error as NodeJS.ErrnoException
-  return (
-    code === 'EPROTO' ||
-    /^(?:ERR_(?:TLS|SSL|OSSL)|CERT_|UNABLE_TO_)|SELF_SIGNED_CERT|HOSTNAME_MISMATCH/.test(code)
-  )
 }
 
 function textOf(code: string, { message }: Error, { timeout, connectTimeout }: ClientOptions): string {

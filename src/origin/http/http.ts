@@ -19,10 +19,11 @@ import { errorText } from '../abortable.ts'
 import { jsonMembers } from '../json-members.ts'
 import type { KeyPattern } from '../key-pattern.ts'
 import { type Shape, shapedJson } from '../shape.ts'
+import { isTlsFault } from '../tls-options.ts'
 import { conditionsOf, factsOf, type ResponseTimes, renewedFacts, retryAfter } from './caching.ts'
 import { type ClientOptions, HttpClient, type Request, type Response } from './client.ts'
 import { readBody } from './content-encoding.ts'
-import { failureOf, isLasting } from './failure.ts'
+import { failureOf } from './failure.ts'
 import type { UrlTemplate } from './url-template.ts'
 
 export interface HttpOptions extends ClientOptions {
@@ -95,7 +96,7 @@ export class HttpOrigin implements Origin {
       const failure = failureOf(error, server, this.#options)
       const text = errorText(failure)
       const reason = text.startsWith(server) ? text : `${server}: ${text}`
-      if (isLasting(error)) throw new Error(reason, { cause: failure })
+      if (isTlsFault(error)) throw new Error(reason, { cause: failure })
       log.warn({ server }, `the server does not answer, loads fail until it does: ${reason}`)
     }
   }

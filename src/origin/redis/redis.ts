@@ -23,6 +23,7 @@ import {
   ENDLESS,
   failureText,
   GONE,
+  isForbiddenKey,
   isLasting,
   isRefused,
   isWrongType,
@@ -72,6 +73,8 @@ export class RedisOrigin implements Origin {
   #isLost = false
   /** Why there is no connection. */
   #lastError: unknown
+  /** Of a node of the cluster, the last one. */
+  #nodeError: unknown
   #wrongDatabase: unknown
   #hasWarnedOfTtl = false
 
@@ -90,7 +93,9 @@ export class RedisOrigin implements Origin {
     try {
       await abortable(this.#probe(client), limit)
     } catch (error) {
-      const lasting = [error, this.#lastError].find(isLasting)
+      // Its rights may end where those of the keys to load begin.
+      if (isForbiddenKey(error)) return
+      const lasting = [error, this.#lastError, this.#nodeError].find(isLasting)
       if (lasting !== undefined)
         throw new Error(`${this.#place()}: ${failureText(lasting)}`, { cause: lasting })
       this.#lose(error)
@@ -326,6 +331,10 @@ export class RedisOrigin implements Origin {
         })
       : new Redis(urls[0], options)
     client.on('error', (error) => this.#fail(error))
+    // Of a cluster: why one of its nodes cannot be reached, which the error of the whole does not say.
+    client.on('node error', (error) => {
+      this.#nodeError = error
+    })
     client.on('ready', () => this.#find())
     return client
   }

@@ -2,6 +2,7 @@
 
 import { loaded, type OriginResult, type OriginValue } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'
+import { isTlsFault } from '../tls-options.ts'
 
 /** One command's error or reply, as ioredis gives those of a pipeline. */
 export type PipelineReply = readonly [error: Error | null, reply: unknown]
@@ -13,14 +14,20 @@ export const REPLY_ERROR = 'ReplyError'
 export const GONE = -2
 export const ENDLESS = -1
 
-/** Permanent errors: about the password, the user, its rights, the database. */
-const LASTING = /^(WRONGPASS|NOAUTH|ERR (invalid|wrong) password|NOPERM .*command|ERR (DB index|invalid DB))/i
+/** Permanent errors: about the password, the user, its rights, the database, the kind of server. */
+const LASTING =
+  /^(WRONGPASS|NOAUTH|ERR (invalid|wrong) password|NOPERM .*command|ERR (DB index|invalid DB|.*cluster support disabled))/i
 
 /** Replies of servers and proxies that do not have a command, or do not allow it. */
 const REFUSED = /^(NOPERM|ERR (unknown|unsupported)|unsupported)|not supported/i
 
 export function isRefused(error: Error | null): error is Error {
   return error !== null && REFUSED.test(error.message)
+}
+
+/** The reply for a key that the user may not read. */
+export function isForbiddenKey(error: unknown): boolean {
+  return error instanceof Error && /^NOPERM .*\bkeys?\b/.test(error.message)
 }
 
 /** The reply of GET for a key that is not a string. */
@@ -44,7 +51,11 @@ export function commandOf(error: unknown): string | undefined {
 export function isLasting(error: unknown): boolean {
   const found = nodeError(error)
   if (!(found instanceof Error)) return false
-  return LASTING.test(found.message) || (commandOf(found) === 'select' && found.name === REPLY_ERROR)
+  return (
+    LASTING.test(found.message) ||
+    isTlsFault(found) ||
+    (commandOf(found) === 'select' && found.name === REPLY_ERROR)
+  )
 }
 
 export function failureText(error: unknown): string {

@@ -1,7 +1,15 @@
 // Checks statements against the database at the start: whether it accepts them, and whether their columns fit.
 
 import type { Shape } from '../shape.ts'
-import { type Change, type Driver, keyTextOf, type Parameter, type Rows, StatementError } from './driver.ts'
+import {
+  type Change,
+  type Driver,
+  type IntegerRange,
+  keyTextOf,
+  type Parameter,
+  type Rows,
+  StatementError,
+} from './driver.ts'
 import { HashWriter } from './hash-writer.ts'
 import { keyedQuery } from './key-column.ts'
 import type { ParameterStyle } from './named-statement.ts'
@@ -19,12 +27,17 @@ export interface Statements {
   readonly removeQuery?: string
 }
 
+/** Words of a query that looks for rows. */
+const FINDS = /\b(?:where|on|having|call)\b/i
+
 /** The accepted statements. */
 export interface Checked {
   /** Runs the queries. Rows that were found by another spelling than their key are left out. */
   readonly queries: Pick<Driver, 'one' | 'many'>
-  /** Whether the key's column is of an integer type. */
-  readonly isInteger: boolean
+  /** The integers that keys may be; undefined: they may be other texts as well. */
+  readonly integers: IntegerRange | undefined
+  /** Whether another spelling of a key may find its row. */
+  readonly isLoose: boolean
   readonly write: Change | undefined
   readonly hashes: HashWriter | undefined
   readonly remove: Change | undefined
@@ -42,7 +55,7 @@ export async function checkStatements(
   style: ParameterStyle,
   signal: AbortSignal,
 ): Promise<Checked> {
-  const { columns } = await driver.one(null, signal).catch(named('query'))
+  const { columns, integersTaken } = await driver.one(null, signal).catch(named('query'))
   checkColumns(columns, column, shape)
   if (batchQuery !== undefined) {
     const { columns: batched } = await driver.many(null, signal).catch(named('batchQuery'))
@@ -64,7 +77,9 @@ export async function checkStatements(
           many: (parameters, until) => driver.many(parameters, until),
         }
       : driver,
-    isInteger: isKeyed && keyed?.isInteger?.(columns.length) === true,
+    integers: integersTaken ?? (isKeyed ? keyed?.integersOf?.(columns.length) : undefined),
+    // The parameters of PostgreSQL have the types of what they are compared with.
+    isLoose: !isTyped && !isKeyed && style === '?' && FINDS.test(query),
     write: shape === 'hash' ? undefined : await prepare('writeQuery', writeQuery, 2),
     hashes:
       shape === 'hash' && writeQuery !== undefined

@@ -10,11 +10,22 @@ import type { SqliteEngine } from './sqlite-engine.ts'
 /** A key as a parameter: text, or an integer where the key pattern says so. */
 export type Parameter = string | bigint
 
+/** The least and the greatest value of an integer type. */
+export type IntegerRange = readonly [least: bigint, greatest: bigint]
+
+/** The signed integers of so many bits. */
+export function signed(bits: number): IntegerRange {
+  const half = 1n << BigInt(bits - 1)
+  return [-half, half - 1n]
+}
+
 export interface Rows {
   readonly columns: readonly string[]
   readonly rows: readonly (readonly Cell[])[]
-  /** Whether a column is of an integer type, by its position. */
-  isInteger?(column: number): boolean
+  /** The integers that a column may have, by its position; undefined: it is of another type. */
+  integersOf?(column: number): IntegerRange | undefined
+  /** The integers that the statement takes as its parameter, where the database tells its type. */
+  readonly integersTaken?: IntegerRange | undefined
   /** A column of a row, which is not NULL, as the text of a key, if that is not the text of its cell. */
   keyText?(row: number, column: number): string
 }
@@ -98,10 +109,10 @@ const OF_PARAMETER = new Set(['21', '22', '23', '44', '45', '54', 'P0'])
 const WRONG_PARAMETERS = '08P01'
 
 /**
- * SQLSTATEs (or prefixes) of errors that end when the configuration or the database is changed: authorization, no such
- * database.
+ * SQLSTATEs (or prefixes) of errors of connecting that end when the configuration or the database is changed:
+ * authorization, no such database, settings that the server does not know.
  */
-export const LASTING = /^(28|3D000)/
+export const LASTING = /^(?:28|3D000|42|22)/
 
 /**
  * SQLSTATEs (or prefixes) of errors after which a write has certainly changed nothing: read-only transaction,

@@ -10,13 +10,14 @@ import type {
   ResultSetHeader,
   RowDataPacket,
 } from 'mysql2/promise'
-import { abortable } from '../abortable.ts'
 import { type Cell, cellText, Literal, numberCell, timestampCell } from './cell.ts'
+import { Connections } from './connections.ts'
 import {
   type Change,
   checkParameters,
   type Driver,
   type DriverOptions,
+  type IntegerRange,
   importPackage,
   type Parameter,
   type Rows,
@@ -40,6 +41,9 @@ const NUMBERS = new Set([0, 1, 2, 3, 5, 8, 9, 13, 246])
 /** tiny, short, long, longlong, int24, year */
 const INTEGERS = new Set([1, 2, 3, 8, 9, 13])
 
+/** Of 64 bits, with or without a sign: what is outside a smaller type is compared without an error. */
+const ALL_INTEGERS: IntegerRange = [-(1n << 63n), (1n << 64n) - 1n]
+
 /**
  * Errors of the general class HY000 that are about a parameter: packet too large, data truncated, illegal mix of
  * collations, invalid text, wrong value, check constraint (MySQL: ER_…).
@@ -51,19 +55,33 @@ const PARAMETER_ERRORS = new Set([1153, 1265, 1267, 1300, 1366, 1411, 1525, 3819
  * connections, locks, a user's limits, a read-only server, a timeout, an idle connection.
  */
 const PASSING_ERRORS = new Set([
-  1021, 1030, 1037, 1038, 1041, 1044, 1049, 1129, 1130, 1135, 1203, 1205, 1206, 1226, 1290, 1836, 3024, 4031,
+  1021, 1030, 1037, 1038, 1041, 1044, 1046, 1049, 1129, 1130, 1135, 1203, 1205, 1206, 1226, 1290, 1836, 3024,
+  4031,
 ])
 
 /**
- * Permanent errors of connecting: access (to a database, for a user, from a host, without TLS), an
- * unknown database, an unknown or unsupported way to log in, an expired password, a locked account.
+ * Permanent errors of connecting: access (to a database, for a user, from a host, without TLS), no
+ * database or an unknown one, an unknown or unsupported way to log in, an expired password, a locked account.
  */
-const LASTING_ERRORS = new Set([1044, 1045, 1049, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3159, 3955, 4151])
+const LASTING_ERRORS = new Set([
+  1044, 1045, 1046, 1049, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3159, 3955, 4151,
+])
+
+/**
+ * A connection that the server has closed: it shuts down, or has ended this one (MariaDB, MySQL), also because it was idle.
+ * `mysql2` has no code for the use of one that it knows to be closed.
+ */
+const CLOSED_ERRORS = new Set([1053, 1927, 3169, 4031])
+const CLOSED_CODES = new Set(['PROTOCOL_CONNECTION_LOST', 'ECONNRESET', 'EPIPE'])
+const CLOSED_MESSAGE = /in closed state$/
+
+/** The connection has ended while the handshake went on. */
+const BROKEN_HANDSHAKE = /ECONN|EPIPE|ETIMEDOUT|disconnected/
 
 /** `IN (?)` in a batch query is expanded to one placeholder per key; elsewhere `?` is a JSON array of the keys. */
 const IN_LIST = /\bin\s*\(\s*\?\s*\)/i
 
-type MysqlError = Error & { readonly errno?: number; readonly sqlState?: string }
+type MysqlError = Error & { readonly errno?: number; readonly sqlState?: string; readonly code?: string }
 
 export async function openMysql(options: DriverOptions): Promise<Driver> {
   const { createPool } = await importPackage('mysql2', () => import('mysql2/promise'))
@@ -116,6 +134,7 @@ function connectByAddress({ config: { host, port } }: { config: { host: string; 
 
 class MysqlDriver implements Driver {
   readonly #pool: Pool
+  readonly #connections: Connections<PoolConnection>
   readonly #options: DriverOptions
   readonly #isList: boolean
 
@@ -123,6 +142,16 @@ class MysqlDriver implements Driver {
     this.#pool = pool
     this.#options = options
     this.#isList = IN_LIST.test(options.batchQuery ?? '')
+    this.#connections = new Connections({
+      take: () => pool.getConnection(),
+      // The others are wrappers of it.
+      identityOf: ({ connection }) => connection,
+      giveBack: (connection) => connection.release(),
+      destroy: (connection) => connection.destroy(),
+      failed: released,
+      isClosed,
+      onReplaced: options.onIdleError,
+    })
   }
 
   one(parameter: Parameter | null, signal: AbortSignal, sql?: string): Promise<Rows> {
@@ -145,20 +174,23 @@ class MysqlDriver implements Driver {
   }
 
   async prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change> {
-    const statement = await this.#with(signal, (connection) => connection.prepare(sql))
+    const statement = await this.#connections.with(signal, (connection) => connection.prepare(sql), true)
     const { statement: prepared } = statement as unknown as { statement: { parameters: readonly unknown[] } }
     checkParameters(prepared.parameters.length, parameters)
     return async (values, until) => {
       const given = values.map(textOrBytes)
-      const [result] = await this.#with(until, (connection) =>
-        this.#executePrepared<ResultSetHeader>(connection, { sql, values: given }),
-      )
+      const write = (connection: PoolConnection): Promise<[ResultSetHeader, FieldPacket[]]> =>
+        this.#executePrepared<ResultSetHeader>(connection, { sql, values: given })
+      const [result] = await this.#connections.with(until, write, false)
       return result.affectedRows
     }
   }
 
   isLasting(error: unknown): boolean {
-    return LASTING_ERRORS.has((error as MysqlError).errno ?? 0)
+    const { errno = 0, code = '', message } = error as MysqlError
+    // `mysql2` replaces the code of any error during the TLS handshake.
+    const isTls = code === 'HANDSHAKE_NO_SSL_SUPPORT' || code === 'HANDSHAKE_SSL_ERROR'
+    return LASTING_ERRORS.has(errno) || (isTls && !BROKEN_HANDSHAKE.test(message))
   }
 
   async close(): Promise<void> {
@@ -166,26 +198,14 @@ class MysqlDriver implements Driver {
   }
 
   async #run(sql: string, values: readonly (Parameter | null)[], signal: AbortSignal): Promise<Rows> {
-    const [rows, fields] = await this.#with(signal, (connection) => this.#execute(connection, sql, values))
+    const read = (connection: PoolConnection) => this.#execute(connection, sql, values)
+    const [rows, fields] = await this.#connections.with(signal, read, true)
     return {
       columns: fields.map(({ name }) => name),
       rows: rows.map((row) => fields.map((field, i) => readCell(field, row[i]))),
-      isInteger: (column) => INTEGERS.has(fields[column].columnType ?? -1),
+      integersOf: (column) => (INTEGERS.has(fields[column].columnType ?? -1) ? ALL_INTEGERS : undefined),
       keyText: (row, column) => keyText(fields[column], rows[row][column]),
     }
-  }
-
-  /** Runs `use` with a connection of the pool. */
-  async #with<Result>(
-    signal: AbortSignal,
-    run: (connection: PoolConnection) => Promise<Result>,
-  ): Promise<Result> {
-    const connection = await abortable(this.#pool.getConnection(), signal, (late) => late.release())
-    const result = await abortable(run(connection), signal).catch((error) => {
-      throw released(connection, error)
-    })
-    connection.release()
-    return result
   }
 
   async #execute(
@@ -232,10 +252,15 @@ function released(connection: PoolConnection, error: unknown): unknown {
     return error
   }
   // The server closes the connection after these.
-  if (sqlState.startsWith('08')) connection.destroy()
+  if (sqlState.startsWith('08') || isClosed(error)) connection.destroy()
   else connection.release()
   if (PARAMETER_ERRORS.has(errno)) return new StatementError(error.message, true, error)
   return PASSING_ERRORS.has(errno) ? error : statementError(error, sqlState)
+}
+
+function isClosed(error: unknown): boolean {
+  const { errno = 0, code = '', message } = error as MysqlError
+  return CLOSED_ERRORS.has(errno) || CLOSED_CODES.has(code) || CLOSED_MESSAGE.test(message)
 }
 
 /** A date and time as a key is as the database writes it. */

@@ -17,7 +17,14 @@ import type { KeyPattern } from '../key-pattern.ts'
 import type { Subscription } from '../subscription.ts'
 import { Batch } from './batch.ts'
 import { type Checked, checkStatements, type Statements } from './checks.ts'
-import { type Driver, type DriverOptions, type Parameter, StatementError, worded } from './driver.ts'
+import {
+  type Driver,
+  type DriverOptions,
+  type IntegerRange,
+  type Parameter,
+  StatementError,
+  worded,
+} from './driver.ts'
 import { ofKey, RowReader } from './row-reader.ts'
 import { placeOf, protocolOf } from './url.ts'
 
@@ -26,6 +33,13 @@ const BROKEN_INTERVAL_MS = 1000
 
 /** The canonical spelling of an integer. */
 const INTEGER = /^(?:0|-?[1-9]\d*)$/
+
+/** More digits are no integer of a database. */
+const MOST_DIGITS = 20
+
+const LOOSE =
+  'query: which column is the key is not clear, so the database may find a row by several keys, such as 1 and 01: ' +
+  'compare a column with the parameter (where id = ?), or give the keys a type (user:{id:int})'
 
 /** A faulty trigger may notify at every change of a row: such warnings are rate-limited. */
 const UNUSABLE_INTERVAL_MS = 60_000
@@ -61,8 +75,8 @@ export class SqlOrigin implements Origin {
   #listening: Subscription | undefined
   #opening: Promise<Driver> | undefined
   #checking: Promise<Checked> | undefined
-  /** Whether keys are integers by the type of their column. */
-  #isInteger = false
+  /** The integers that keys may be, by the type of their column. */
+  #integers: IntegerRange | undefined
 
   constructor(options: SqlOptions) {
     this.#options = options
@@ -177,7 +191,8 @@ export class SqlOrigin implements Origin {
   #parameterOf(key: string): Parameter | undefined {
     const { keys } = this.#options
     const text = keys === undefined ? key : keys.match(key)?.[0]
-    if (text === undefined || (this.#isInteger && !INTEGER.test(text))) return undefined
+    if (text === undefined || (this.#integers !== undefined && !isWithin(text, this.#integers)))
+      return undefined
     return keys?.types[0].startsWith('int') ? BigInt(text) : text
   }
 
@@ -224,7 +239,8 @@ export class SqlOrigin implements Origin {
     const limit = AbortSignal.timeout(statementTimeout + connectTimeout)
     const style = /^postgres/.test(protocolOf(this.#options.url)) ? '$1' : '?'
     const checked = await checkStatements(driver, this.#options, isTyped, style, limit)
-    this.#isInteger = checked.isInteger
+    this.#integers = checked.integers
+    if (checked.isLoose) this.#log?.warn({}, LOOSE)
     return checked
   }
 }
@@ -241,4 +257,11 @@ async function openDriver(options: DriverOptions): Promise<Driver> {
   }
   const { openPostgres } = await import('./postgres/postgres.ts')
   return openPostgres(options)
+}
+
+/** Whether a text is the one spelling of an integer in a range. */
+function isWithin(text: string, [least, greatest]: IntegerRange): boolean {
+  if (text.length > MOST_DIGITS || !INTEGER.test(text)) return false
+  const value = BigInt(text)
+  return value >= least && value <= greatest
 }

@@ -8,9 +8,11 @@ import {
   checkParameters,
   type Driver,
   type DriverOptions,
+  type IntegerRange,
   type Parameter,
   type Rows,
   StatementError,
+  signed,
   textOrBytes,
 } from './driver.ts'
 import {
@@ -22,6 +24,9 @@ import {
 } from './sqlite-engine.ts'
 import { scanSql } from './sqlite-scan.ts'
 import { sqliteFile } from './url.ts'
+
+/** An INTEGER has up to 64 bits. */
+const INTEGERS = signed(64)
 
 /** Pause between attempts while another connection holds the lock, ms. */
 const BUSY_INTERVAL = 10
@@ -84,8 +89,9 @@ class SqliteDriver implements Driver {
       const statement = this.#statement(database, sql, 1)
       if (!statement.givesRows) throw new StatementError('the query gives no rows', false, undefined)
       const rows = statement.all([parameter]).map((row) => row.map(readCell))
-      const isInteger = (column: number): boolean => /int/i.test(statement.types()[column] ?? '')
-      return { columns: statement.columns(), rows, isInteger }
+      const integersOf = (column: number): IntegerRange | undefined =>
+        /int/i.test(statement.types()[column] ?? '') ? INTEGERS : undefined
+      return { columns: statement.columns(), rows, integersOf }
     })
   }
 

@@ -39,12 +39,37 @@ describeWithMariadb('MariaDB', (mariadb) => {
     'select name from users where id = ?',
     'select u.name from users as u where u.id = cast(? as signed) limit 1',
     'select name from users where ? = id',
+    'select name from users where (id = ?)',
+    'select name from users where ((users.id) = (?)) and true',
+    'select name from users where id in (?)',
+    'select name from users where id = convert(?, signed)',
+    'select name from users where id = ? having true',
+    "select name from users where name <> 'a\\\\b' and id = ?",
   ])('an integer has one spelling: %s', async (query) => {
     const options = { url: mariadb().url, keys: 'user:{id}', query }
     const batchQuery = 'select id, name from users where id in (?)'
     const keys = ['user:1', ...SPELLINGS.map((text) => `user:${text}`), 'user:0', 'user:']
     const names = ['one', ...SPELLINGS.map(() => null), 'zero', null]
     expect(await found(sqlOrigin({ ...options, batchQuery }), keys)).toEqual(names)
+  })
+
+  test('where the column cannot be found, the start says so', async () => {
+    const warnings: string[] = []
+    const log = { ...quiet, warn: (_: object, message: string) => void warnings.push(message) }
+    const loose = 'select name from (select * from users where id = ?) as u'
+    for (const [query, keys] of [
+      [loose, 'user:{id}'],
+      [loose, 'user:{id:int}'],
+      ['select name from users where id = ?', 'user:{id}'],
+      ["select concat('user ', ?)", 'user:{id}'],
+    ]) {
+      const origin = sqlOrigin({ url: mariadb().url, keys, query })
+      await origin.start(log)
+      await origin.close()
+    }
+    expect(warnings).toEqual([
+      expect.stringMatching(/^query: which column is the key is not clear.*user:{id:int}/),
+    ])
   })
 
   test('and so it is written and removed', async () => {
@@ -110,15 +135,40 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     `)
   })
 
-  test.each(['select name from users where id = $1', 'select name from users where id = $1::int'])(
-    'an integer has one spelling: %s',
-    async (query) => {
-      const batchQuery = 'select id, name from users where id = any($1)'
-      const origin = sqlOrigin({ url: postgres().url, keys: 'user:{id}', query, batchQuery })
-      const keys = ['user:1', ...SPELLINGS.map((text) => `user:${text}`)]
-      expect(await found(origin, keys)).toEqual(['one', ...SPELLINGS.map(() => null)])
-    },
-  )
+  test.each([
+    'select name from users where id = $1',
+    'select name from users where id = $1::int',
+    'select name from users where id = $1 or false',
+    'select name from users where id between $1 and $1',
+    'select max(name) from users where id = $1',
+    'with u as (select * from users where id = $1) select name from u',
+    'select name from users where (id, true) = ($1, true)',
+  ])('an integer has one spelling: %s', async (query) => {
+    const batchQuery = 'select id, name from users where id = any($1)'
+    const origin = sqlOrigin({ url: postgres().url, keys: 'user:{id}', query, batchQuery })
+    const others = [...SPELLINGS, '2147483648', '-2147483649', '99999999999999999999999']
+    const keys = ['user:1', ...others.map((text) => `user:${text}`)]
+    expect(await found(origin, keys)).toEqual(['one', ...others.map(() => null)])
+  })
+
+  test.each([
+    ['smallint', ['32768']],
+    ['bigint', ['9223372036854775808', '-9223372036854775809']],
+    ['oid', ['-1', '4294967296']],
+  ])('what a column of the type %s cannot hold is absent, also by a typed pattern', async (type, others) => {
+    await postgres().run(
+      `create table ${type}_keys (id ${type}, name text); insert into ${type}_keys values (1, 'one')`,
+    )
+    for (const keys of ['{id}', '{id:int}']) {
+      const origin = sqlOrigin({
+        url: postgres().url,
+        keys,
+        query: `select name from ${type}_keys where id = $1`,
+        batchQuery: `select id, name from ${type}_keys where id = any($1)`,
+      })
+      expect(await found(origin, ['1', ...others])).toEqual(['one', ...others.map(() => null)])
+    }
+  })
 
   test.each([
     ['code', 'ab', ['ab ', 'ab   ']],

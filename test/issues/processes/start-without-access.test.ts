@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { createNode } from '../../../src/index.ts'
+import { serveHttps } from '../../support/http-server.ts'
 import { describeWithMariadb } from '../../support/mariadb.ts'
 import { freePorts } from '../../support/ports.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
@@ -75,6 +76,14 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await proxy.close()
   })
 
+  test('a certificate that is refused, or a setting that the server does not know', async (t) => {
+    const { tlsUrl = t.skip('PGlite has no TLS'), url } = postgres()
+    const place = tlsUrl.replace(/\W/g, '.')
+    await failsUnlessLazy({ kind: 'sql', url: tlsUrl, query, ssl: true }, new RegExp(`${place}: self-signed`))
+    const wrong = { kind: 'sql', url: `${url}&options=-c%20nope%3D1`, query }
+    await failsUnlessLazy(wrong, /unrecognized configuration parameter "nope"/)
+  })
+
   test('a server that is away', async () => {
     const [port] = await freePorts(1)
     const url = `postgres://app:secret@127.0.0.1:${port}/db`
@@ -102,6 +111,13 @@ describeWithMariadb('MariaDB', (mariadb) => {
         `group users: mysql://${login.split(':')[0]}@${at}/${database}: ${message}`,
       )
     await proxy.close()
+  })
+
+  test('a server without TLS, or no database', async () => {
+    const { url } = mariadb()
+    await failsUnlessLazy({ kind: 'sql', url, query, ssl: true }, /Server does not support secure connection/)
+    const without = { kind: 'sql', url: url.replace('/things', '/'), query: 'select 1 from things where ?' }
+    await failsUnlessLazy(without, /No database selected/)
   })
 
   test('a server that is away', async () => {
@@ -153,6 +169,27 @@ describeWithRedis(
       ])
         await failsUnlessLazy({ kind: 'redis', url }, `group users: ${place}: ${message}`)
       await failsUnlessLazy({ kind: 'redis', url: `redis://:secret@${at}`, cluster: true }, 'WRONGPASS')
+      await proxy.close()
+    })
+
+    test('a server that is no cluster, or whose certificate is refused', async () => {
+      const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+      const url = `redis://:right@127.0.0.1:${proxy.port}`
+      await failsUnlessLazy({ kind: 'redis', url, cluster: true }, /cluster support disabled/)
+      await proxy.close()
+      const port = await serveHttps((_, response) => void response.end())
+      for (const cluster of [true, false])
+        await failsUnlessLazy(
+          { kind: 'redis', url: `rediss://127.0.0.1:${port}`, cluster },
+          /self-signed certificate/,
+        )
+    })
+
+    test('a user who may not read every key starts without a warning', async () => {
+      const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+      await redis().call('ACL', 'SETUSER', 'reader', 'on', '>secret', '+@read', '~user:*')
+      const url = `redis://reader:secret@127.0.0.1:${proxy.port}`
+      expect(await started({ kind: 'redis', url })).toEqual({ warnings: [], logged: '' })
       await proxy.close()
     })
 

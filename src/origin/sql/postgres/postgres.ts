@@ -1,8 +1,8 @@
 // PostgreSQL for the SQL origin, by `pg`.
 
-import type { Client, ClientConfig, Connection, Pool, PoolClient, Submittable } from 'pg'
-import { abortable } from '../../abortable.ts'
-import type { Cell } from '../cell.ts'
+import type { Client, ClientConfig, Connection, Pool, PoolClient, QueryResult, Submittable } from 'pg'
+import { isTlsFault } from '../../tls-options.ts'
+import { Connections } from '../connections.ts'
 import {
   type Change,
   checkParameters,
@@ -24,6 +24,16 @@ type Pg = typeof import('pg')
 
 const SESSION = TEXT_SETTINGS.map(([name, value]) => `SET ${name}='${value}'`).join('; ')
 
+/**
+ * A connection that the server has closed: by its administrator, after a crash, or because it was idle. `pg` has no codes
+ * for its own errors.
+ */
+const CLOSED_CODES = new Set(['57P01', '57P02', '57P05', 'ECONNRESET', 'EPIPE'])
+const CLOSED_MESSAGE = /^Connection terminated|not queryable$/
+
+/** `pg`, which was not given the password that the server asks for, or asked for TLS that the server does not have. */
+const LASTING_MESSAGE = /^SASL: |does not support SSL/
+
 /** The server cancels statements of disconnected clients (PostgreSQL 14, not on every system). */
 const NOTICE_GONE_CLIENTS = "SET client_connection_check_interval='1s'"
 
@@ -35,6 +45,7 @@ class PostgresDriver implements Driver {
   readonly #pg: Pg
   readonly #options: DriverOptions
   readonly #pool: Pool
+  readonly #connections: Connections<PoolClient>
   readonly #known = new PostgresTypes()
   /** The parameter types of each statement, once described. */
   readonly #types = new Map<string, readonly number[]>()
@@ -62,6 +73,15 @@ class PostgresDriver implements Driver {
     // Without a listener an 'error' event of a connection would end the process.
     this.#pool.on('error', onIdleError)
     this.#pool.on('connect', (client) => client.on('error', () => undefined))
+    this.#connections = new Connections({
+      take: () => this.#pool.connect(),
+      identityOf: (client) => client,
+      giveBack: (client) => client.release(),
+      destroy: (client) => client.release(true),
+      failed: (client, error) => this.#released(client, error),
+      isClosed,
+      onReplaced: options.onIdleError,
+    })
   }
 
   async one(
@@ -70,7 +90,8 @@ class PostgresDriver implements Driver {
     query: string = this.#options.query,
   ): Promise<Rows> {
     const [type] = await this.#typesOf(query, signal)
-    if (parameter === null) return this.#run(query, null, signal)
+    if (parameter === null)
+      return { ...(await this.#run(query, null, signal)), integersTaken: INTEGERS.get(type) }
     const text = String(parameter)
     if (type === BYTEA) return this.#run(query, Buffer.from(text), signal)
     return isText(text) ? this.#run(query, text, signal) : { columns: [], rows: [] }
@@ -94,17 +115,16 @@ class PostgresDriver implements Driver {
           typeof value === 'string' || typeof value === 'bigint' ? Buffer.from(String(value)) : value
         return types[i] === BYTEA ? bytes : textOrBytes(bytes)
       })
-      const { rowCount } = await this.#with(until, (client) =>
-        client.query({ text: this.#traced(text), values: given }),
-      )
+      const write = (client: PoolClient): Promise<QueryResult> =>
+        client.query({ text: this.#traced(text), values: given })
+      const { rowCount } = await this.#connections.with(until, write, false)
       return rowCount ?? 0
     }
   }
 
   isLasting(error: unknown): boolean {
     const { code = '', message } = error as Error & { readonly code?: string }
-    // `pg`, which was not given the password that the server asks for.
-    return LASTING.test(code) || message.startsWith('SASL: ')
+    return LASTING.test(code) || LASTING_MESSAGE.test(message) || isTlsFault(error)
   }
 
   async close(): Promise<void> {
@@ -129,29 +149,13 @@ class PostgresDriver implements Driver {
     value: string | Buffer | readonly (string | Buffer)[] | null,
     signal: AbortSignal,
   ): Promise<Rows> {
-    return this.#with(signal, async (client) => {
-      const { fields, rows } = await client.query<(string | null)[]>({
-        text: this.#traced(text),
-        values: [value],
-        rowMode: 'array',
-      })
-      const oids = fields.map(({ dataTypeID }) => dataTypeID)
-      const read = async (): Promise<Cell[][]> => {
-        await this.#known.learn(oids, (statement, parameter) => rowsOf(client, statement, parameter))
-        return rows.map((row) => row.map((cell, i) => this.#known.read(oids[i], cell)))
-      }
-      const cells = await read().catch((error) => {
-        if (!(error instanceof Altered)) throw error
-        this.#known.forget()
-        return read()
-      })
-      return {
-        columns: fields.map(({ name }) => name),
-        rows: cells,
-        isInteger: (column) => INTEGERS.has(oids[column]),
-        keyText: (row, column) => keyText(oids[column], rows[row][column] ?? ''),
-      }
-    })
+    const read = (client: PoolClient): Promise<Rows> => this.#read(client, text, value)
+    return this.#with(signal, (client) =>
+      read(client).catch((error) => {
+        if (error instanceof Altered) return read(client)
+        throw error
+      }),
+    )
   }
 
   /** The text of a statement for the server, which gets it anew each time. */
@@ -159,20 +163,35 @@ class PostgresDriver implements Driver {
     return this.#options.traceComments === true ? withTrace(text) : text
   }
 
-  /** Runs `use` with a connection of the pool. */
-  async #with<Result>(signal: AbortSignal, run: (client: PoolClient) => Promise<Result>): Promise<Result> {
-    const client = await abortable(this.#pool.connect(), signal, (late) => late.release())
-    const result = await abortable(run(client), signal).catch((error) => {
-      throw this.#released(client, error)
+  /** @throws Altered */
+  async #read(
+    client: PoolClient,
+    text: string,
+    value: string | Buffer | readonly (string | Buffer)[] | null,
+  ): Promise<Rows> {
+    const { fields, rows } = await client.query<(string | null)[]>({
+      text: this.#traced(text),
+      values: [value],
+      rowMode: 'array',
     })
-    client.release()
-    return result
+    const oids = fields.map(({ dataTypeID }) => dataTypeID)
+    await this.#known.learn(oids, (statement, parameter) => rowsOf(client, statement, parameter))
+    return {
+      columns: fields.map(({ name }) => name),
+      rows: rows.map((row) => row.map((cell, i) => this.#known.read(oids[i], cell))),
+      integersOf: (column) => INTEGERS.get(oids[column]),
+      keyText: (row, column) => keyText(oids[column], rows[row][column] ?? ''),
+    }
+  }
+
+  #with<Result>(signal: AbortSignal, read: (client: PoolClient) => Promise<Result>): Promise<Result> {
+    return this.#connections.with(signal, read, true)
   }
 
   /** Closes the connection instead of returning it to the pool if its statement may still be running. */
   #released(client: PoolClient, error: unknown): unknown {
     // An error without an SQLSTATE is from `pg`, which could not parse the response.
-    if (!(error instanceof this.#pg.DatabaseError) || error.code === undefined) {
+    if (!(error instanceof this.#pg.DatabaseError) || error.code === undefined || isClosed(error)) {
       client.release(true)
       return error
     }
@@ -232,6 +251,11 @@ class Description implements Submittable {
 async function rowsOf(client: PoolClient, text: string, value: string): Promise<(string | null)[][]> {
   const { rows } = await client.query<(string | null)[]>({ text, values: [value], rowMode: 'array' })
   return rows
+}
+
+function isClosed(error: unknown): boolean {
+  const { code = '', message } = error as Error & { readonly code?: string }
+  return CLOSED_CODES.has(code) || (code === '' && CLOSED_MESSAGE.test(message))
 }
 
 /** Text in PostgreSQL cannot contain NUL, so no row has such a key. */

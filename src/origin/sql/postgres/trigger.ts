@@ -39,7 +39,8 @@ const SETTINGS = [...TEXT_SETTINGS, ['quote_all_identifiers', 'off'] as const]
 
 /**
  * Names are quoted, never folded to lower case. A table may have triggers for several channels; running the SQL
- * again replaces those of its channel.
+ * again replaces those of its channel. They are for replicated changes as well, which ordinary triggers are not
+ * (PostgreSQL: `session_replication_role`).
  * @throws Error that says which option is wrong
  */
 export function triggerSql({ table, column, channel, key }: TriggerOptions): string {
@@ -112,18 +113,21 @@ ${QUOTE};
 drop trigger if exists ${changed} on ${target};
 create trigger ${changed} after insert or update or delete on ${target}
   for each row execute function ${name}();
+alter table ${target} enable always trigger ${changed};
 
 drop trigger if exists ${truncated} on ${target};
 create trigger ${truncated} after truncate on ${target}
   for each statement execute function ${name}();
+alter table ${target} enable always trigger ${truncated};
 
 commit;
 `
 }
 
 /**
- * Sets the variable `${row}_text` to the text of the column in that row, as the node writes keys. A cast is not the
- * output of the type everywhere: it adds `/32` to an inet. Keys are UTF-8: other bytes are no key.
+ * Sets the variable `${row}_text` to the text of the column in that row, as the node writes keys: the output of its type,
+ * which a cast is not everywhere, as it adds `/32` to an inet and may call a function of the user. Of boolean and char(n)
+ * it is the cast: `true`, and without the spaces at the end. Keys are UTF-8: other bytes are no key.
  */
 function textOf(row: 'old' | 'new', place: string): string {
   return `    if kind = 'bytea'::regtype then
@@ -132,10 +136,10 @@ function textOf(row: 'old' | 'new', place: string): string {
       exception when character_not_in_repertoire or untranslatable_character then
         ${row}_text := null;
       end;
-    elsif kind = 'inet'::regtype and ${row}.${place} is not null then
-      ${row}_text := format('%s', ${row}.${place});
-    else
+    elsif kind in ('boolean'::regtype, 'bpchar'::regtype) or ${row}.${place} is null then
       ${row}_text := ${row}.${place}::text;
+    else
+      ${row}_text := format('%s', ${row}.${place});
     end if;`
 }
 

@@ -1,6 +1,7 @@
 // The types of PostgreSQL: how the text of a value becomes a cell. Types that users make are looked up in the catalogue.
 
 import { type Cell, cellJson, Literal, numberCell, timestampCell } from '../cell.ts'
+import { type IntegerRange, signed } from '../driver.ts'
 import { hstoreJson, type Items, parseArray, parseComposite } from './text.ts'
 
 /** The OIDs of bytea and bytea[]: text parameters would be parsed as their escaped form. */
@@ -41,7 +42,12 @@ const ELEMENTS: ReadonlyMap<number, number> = new Map([
 ])
 
 /** bigint, smallint, int, oid. */
-export const INTEGERS: ReadonlySet<number> = new Set([20, 21, 23, 26])
+export const INTEGERS: ReadonlyMap<number, IntegerRange> = new Map([
+  [20, signed(64)],
+  [21, signed(16)],
+  [23, signed(32)],
+  [26, [0n, (1n << 32n) - 1n]],
+])
 
 /** char(n), which ignores spaces at the end. */
 const PADDED = 1042
@@ -75,26 +81,32 @@ type Run = (text: string, parameter: string) => Promise<readonly (readonly (stri
 export class PostgresTypes {
   readonly #types = new Map<number, Type>()
 
-  /** Whether values of a type can be read without a look at the catalogue. */
-  #isKnown(oid: number): boolean {
-    return READERS.has(oid) || TEXTS.has(oid) || ELEMENTS.has(oid) || this.#types.has(oid)
-  }
-
-  /** Looks up the types that are not known, and those that they are made of. */
+  /**
+   * Looks up the types that are not known, and those that they are made of. Composite types each time: their fields may
+   * have been renamed, added or dropped since.
+   */
   async learn(oids: readonly number[], run: Run): Promise<void> {
-    let unknown = [...new Set(oids)].filter((oid) => !this.#isKnown(oid))
-    while (unknown.length > 0) {
-      const rows = await run(CATALOGUE, `{${unknown.join(',')}}`)
+    const found = new Set<number>()
+    let wanted = this.#alterable(oids)
+    while (wanted.length > 0) {
+      const rows = await run(CATALOGUE, `{${wanted.join(',')}}`)
+      for (const oid of wanted) found.add(oid)
       // A type that is gone already is read as text, and looked up again the next time.
       const parts: number[] = []
       for (const row of rows) parts.push(...this.#add(row))
-      unknown = [...new Set(parts)].filter((oid) => !this.#isKnown(oid))
+      wanted = this.#alterable(parts).filter((oid) => !found.has(oid))
     }
   }
 
-  /** Forgets what the catalogue said: a composite type may have been altered. */
-  forget(): void {
-    this.#types.clear()
+  /** Of these types and those that they are known to be made of, the ones whose catalogue entries matter and may have changed. */
+  #alterable(oids: readonly number[]): readonly number[] {
+    const all = new Set(oids)
+    for (const oid of all) for (const part of partsOf(this.#types.get(oid))) all.add(part)
+    return [...all].filter((oid) => {
+      const isFixed = READERS.has(oid) || TEXTS.has(oid) || ELEMENTS.has(oid)
+      const kind = this.#types.get(oid)?.kind
+      return !isFixed && (kind === undefined || kind === 'composite')
+    })
   }
 
   /**
@@ -123,23 +135,16 @@ export class PostgresTypes {
   }
 
   /** Adds a row of the catalogue; gives the types that it is made of. */
-  #add(row: readonly (string | null)[]): readonly number[] {
-    const [oid, typtype, name, base, element, delimiter, fields] = row
-    if (typtype === 'd') {
-      this.#types.set(Number(oid), { kind: 'domain', base: Number(base) })
-      return [Number(base)]
-    }
-    if (delimiter !== null) {
-      this.#types.set(Number(oid), { kind: 'array', element: Number(element), delimiter })
-      return [Number(element)]
-    }
-    if (typtype === 'c') {
-      const read = JSON.parse(fields ?? '[]') as [name: string, oid: number][]
-      this.#types.set(Number(oid), { kind: 'composite', fields: read })
-      return read.map(([, type]) => type)
-    }
-    this.#types.set(Number(oid), { kind: name === 'hstore' ? 'hstore' : 'text' })
-    return []
+  #add([oid, typtype, name, base, element, delimiter, fields]: readonly (
+    | string
+    | null
+  )[]): readonly number[] {
+    let type: Type = { kind: name === 'hstore' ? 'hstore' : 'text' }
+    if (typtype === 'd') type = { kind: 'domain', base: Number(base) }
+    else if (delimiter !== null) type = { kind: 'array', element: Number(element), delimiter }
+    else if (typtype === 'c') type = { kind: 'composite', fields: JSON.parse(fields ?? '[]') }
+    this.#types.set(Number(oid), type)
+    return partsOf(type)
   }
 
   #arrayJson(items: Items, element: number): string {
@@ -165,7 +170,21 @@ export class PostgresTypes {
   }
 }
 
-/** A composite type has been altered since it was looked up. */
+/** The types that a type is made of. */
+function partsOf(type: Type | undefined): readonly number[] {
+  switch (type?.kind) {
+    case 'domain':
+      return [type.base]
+    case 'array':
+      return [type.element]
+    case 'composite':
+      return type.fields.map(([, oid]) => oid)
+    default:
+      return []
+  }
+}
+
+/** A composite type has been altered since its value was read. */
 export class Altered extends Error {
   constructor() {
     super('a composite type has been altered')
