@@ -73,8 +73,6 @@ export class RedisOrigin implements Origin {
   #isLost = false
   /** Why there is no connection. */
   #lastError: unknown
-  /** Of a node of the cluster, the last one. */
-  #nodeError: unknown
   #wrongDatabase: unknown
   #hasWarnedOfTtl = false
 
@@ -95,7 +93,7 @@ export class RedisOrigin implements Origin {
     } catch (error) {
       // Its rights may end where those of the keys to load begin.
       if (isForbiddenKey(error)) return
-      const lasting = [error, this.#lastError, this.#nodeError].find(isLasting)
+      const lasting = [error, this.#lastError].find(isLasting)
       if (lasting !== undefined)
         throw new Error(`${this.#place()}: ${failureText(lasting)}`, { cause: lasting })
       this.#lose(error)
@@ -331,10 +329,6 @@ export class RedisOrigin implements Origin {
         })
       : new Redis(urls[0], options)
     client.on('error', (error) => this.#fail(error))
-    // Of a cluster: why one of its nodes cannot be reached, which the error of the whole does not say.
-    client.on('node error', (error) => {
-      this.#nodeError = error
-    })
     client.on('ready', () => this.#find())
     return client
   }

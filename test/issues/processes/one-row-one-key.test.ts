@@ -140,7 +140,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     'select name from users where id = $1::int',
     'select name from users where id = $1 or false',
     'select name from users where id between $1 and $1',
-    'select max(name) from users where id = $1',
+    'select max(name) as name from users where id = $1',
     'with u as (select * from users where id = $1) select name from u',
     'select name from users where (id, true) = ($1, true)',
   ])('an integer has one spelling: %s', async (query) => {

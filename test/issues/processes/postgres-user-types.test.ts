@@ -95,6 +95,28 @@ describeWithPostgres('types of PostgreSQL that users make', (postgres) => {
     await row.close()
   })
 
+  test('a field or a column that is renamed, or replaced by another one', async () => {
+    const table = `renamed${++tables}`
+    await postgres().run(`
+      create type ${table}_part as (a int, b int);
+      create table ${table} (id text, v ${table}_part[]);
+      insert into ${table} values ('k', array[row(1, 2)::${table}_part])
+    `)
+    const row = sqlOrigin({ url: postgres().url, query: `select t from ${table} t where id = $1` })
+    const seen = (names: string): string => `{"id":"k","${names[2]}":[{"${names[0]}":1,"${names[1]}":2}]}`
+    expect(await textOf(row, 'k')).toBe(seen('abv'))
+    await postgres().run(`alter type ${table}_part rename attribute a to x`)
+    expect(await textOf(row, 'k')).toBe(seen('xbv'))
+    await postgres().run(`alter table ${table} rename column v to w`)
+    expect(await textOf(row, 'k')).toBe(seen('xbw'))
+    await postgres().run(`
+      alter type ${table}_part drop attribute b cascade;
+      alter type ${table}_part add attribute c text cascade
+    `)
+    expect(await textOf(row, 'k')).toBe('{"id":"k","w":[{"x":1,"c":null}]}')
+    await row.close()
+  })
+
   test('a type that is made, altered or made again while the node runs', async () => {
     const table = `altered${++tables}`
     await postgres().run(`

@@ -16,6 +16,8 @@ const SETTINGS = [
   'standard_conforming_strings = off',
   "xmloption = 'document'",
   'search_path = shadow, pg_catalog, public',
+  // That of replicated changes, for which ordinary triggers do not fire.
+  "session_replication_role = 'replica'",
 ]
 
 describeWithPostgres('the key that a trigger names', (postgres) => {
@@ -38,6 +40,9 @@ describeWithPostgres('the key that a trigger names', (postgres) => {
       create domain address as inet;
       create domain shouted as address;
       create domain binary_key as bytea;
+      create type weekday as enum ('mon');
+      create function full_name(weekday) returns text language sql as $$ select 'Monday' $$;
+      create cast (weekday as text) with function full_name(weekday);
     `)
   })
   afterAll(async () => {
@@ -59,6 +64,7 @@ describeWithPostgres('the key that a trigger names', (postgres) => {
     ['boolean', 'true', 'true'],
     ['uuid', "'6BA7B810-9DAD-11D1-80B4-00C04FD430C8'", '6ba7b810-9dad-11d1-80b4-00c04fd430c8'],
     ['mood', "'so so'", 'so so'],
+    ['weekday', "'mon'", 'mon'],
     ['char(5)', "'ab'", 'ab'],
     ['inet', "'10.0.0.1'", '10.0.0.1'],
     ['inet', "'10.0.0.0/8'", '10.0.0.0/8'],
