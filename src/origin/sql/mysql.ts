@@ -11,7 +11,6 @@ import type {
   RowDataPacket,
 } from 'mysql2/promise'
 import { type Cell, cellText, Literal, numberCell, timestampCell } from './cell.ts'
-import { Connections } from './connections.ts'
 import {
   type Change,
   checkParameters,
@@ -25,6 +24,7 @@ import {
   statementError,
   textOrBytes,
 } from './driver.ts'
+import { Connections } from './pool/connections.ts'
 import { withTrace } from './trace-comment.ts'
 import { mysqlTarget } from './url.ts'
 

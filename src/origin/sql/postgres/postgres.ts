@@ -2,7 +2,6 @@
 
 import type { Client, ClientConfig, Connection, Pool, PoolClient, QueryResult, Submittable } from 'pg'
 import { isTlsFault } from '../../tls-options.ts'
-import { Connections } from '../connections.ts'
 import {
   type Change,
   checkParameters,
@@ -15,6 +14,7 @@ import {
   statementError,
   textOrBytes,
 } from '../driver.ts'
+import { Connections } from '../pool/connections.ts'
 import { withTrace } from '../trace-comment.ts'
 import { postgresTarget } from '../url.ts'
 import { TEXT_SETTINGS } from './session.ts'

@@ -1,6 +1,6 @@
 // The connections of a pool: one for each run, and a fresh one where the server has closed the one before.
 
-import { abortable } from '../abortable.ts'
+import { abortable } from '../../abortable.ts'
 
 /** The pool of a driver. */
 export interface ConnectionPool<Connection> {
