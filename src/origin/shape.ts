@@ -62,7 +62,10 @@ const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
 const INFINITE = /^([+-]?)inf(?:inity)?$/i
 
 function scoreOf(text: string): number | undefined {
-  if (DECIMAL.test(text)) return Number(text)
+  if (DECIMAL.test(text)) {
+    const score = Number(text)
+    return Number.isFinite(score) ? score : undefined
+  }
   const infinite = INFINITE.exec(text)
   if (infinite === null) return undefined
   return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY

@@ -22,6 +22,11 @@ test.each<[encoding: string | string[], body: Buffer]>([
   ['br', brotliCompressSync(BODY)],
   ['deflate', deflateSync(BODY)],
   ['deflate', deflateRawSync(BODY)],
+  ['gzip;q=1.0', gzipSync(BODY)],
+  ['"gzip"', gzipSync(BODY)],
+  ['identity; q=1', BODY],
+  ['x-deflate', deflateSync(BODY)],
+  ['brotli', brotliCompressSync(BODY)],
   ['gzip, br', brotliCompressSync(gzipSync(BODY))],
   ['br,gzip,,identity', gzipSync(brotliCompressSync(BODY))],
   ['gzip, gzip, gzip, gzip', gzipSync(gzipSync(gzipSync(gzipSync(BODY))))],
@@ -44,18 +49,31 @@ test.each(['gzip', 'br', 'deflate', 'gzip, br'])(
   },
 )
 
-test.each(['utf-8', 'UTF8', 'iso-8859-1', 'none', 'binary', 'aws-chunked', 'text/html', 'us-ascii'])(
-  'Content-Encoding: %s is a mistake: it is ignored with a warning, once',
-  async (encoding) => {
-    const port = await serveHttp((_, response) => {
-      response.writeHead(200, { 'content-encoding': encoding }).end(BODY)
-    })
-    const node = await startPages(port)
-    for (const key of ['a', 'b', 'c']) expect(await node.watcher.get(key)).toBe(TEXT)
-    const said = `group pages: http://127.0.0.1:${port} sends Content-Encoding: ${encoding.toLowerCase()}`
-    expect(node.warnings).toEqual([expect.stringContaining(said)])
-  },
-)
+test.each([
+  'charset=utf-8',
+  'Shift_JIS',
+  'koi8-r',
+  'ANSI',
+  'off',
+  '*',
+  'en-US',
+  'utf-8',
+  'UTF8',
+  'iso-8859-1',
+  'none',
+  'binary',
+  'aws-chunked',
+  'text/html',
+  'us-ascii',
+])('Content-Encoding: %s is a mistake: it is ignored with a warning, once', async (encoding) => {
+  const port = await serveHttp((_, response) => {
+    response.writeHead(200, { 'content-encoding': encoding }).end(BODY)
+  })
+  const node = await startPages(port)
+  for (const key of ['a', 'b', 'c']) expect(await node.watcher.get(key)).toBe(TEXT)
+  const said = `group pages: http://127.0.0.1:${port} sends Content-Encoding: ${encoding.toLowerCase()}`
+  expect(node.warnings).toEqual([expect.stringContaining(said)])
+})
 
 test.each<[encoding: string, error: string]>([
   ['foo', 'answered with the content coding "foo", which cannot be decoded'],

@@ -132,3 +132,24 @@ test('a 304 with no-store ends what was kept', async () => {
   for (let i = 0; i < 3; i++) expect(await watcher.get('page')).toBe('body')
   expect(asked).toEqual([undefined, '"1"', undefined])
 })
+
+test.each<[redirect: string, target: string | undefined, ttl: number]>([
+  ['no-store', 'max-age=600', -2],
+  ['no-cache', 'max-age=600', -2],
+  ['private', undefined, -2],
+  ['max-age=60', 'max-age=600', 60],
+  ['max-age=6000', 'max-age=600', 600],
+  ['max-age=31536000', undefined, 3600],
+  ['immutable', 'max-age=600', 600],
+])('a redirect with %s to a page with %s: the shorter lifetime counts', async (redirect, target, ttl) => {
+  const port = await serveHttp(({ url }, response) => {
+    if (url === '/page') response.writeHead(302, { location: '/target', 'cache-control': redirect }).end()
+    else response.writeHead(200, target === undefined ? {} : { 'cache-control': target }).end('body')
+  })
+  const { watcher } = await startPages(port, { ttl: '1h' })
+  expect(await watcher.get('page')).toBe('body')
+  const left = await watcher.ttl('page')
+  expect(left).toBeLessThanOrEqual(ttl)
+  // A slow machine may take some of it.
+  expect(left).toBeGreaterThan(ttl < 0 ? -3 : ttl / 2)
+})

@@ -28,6 +28,8 @@ test('a raw placeholder sends slashes, and no key leads out of its folder', asyn
     '/x',
     '..\\x',
     '..;/x',
+    '．．/x',
+    '..／x',
     'a\r\nb: c',
     'a\0',
   ]

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { shapedJson } from '../../src/origin/shape.ts'
 import { startNode } from '../support/node.ts'
 
 const WRITTEN: Readonly<Record<string, string>> = {
@@ -34,3 +35,12 @@ test('values of a JSON file are served as they are written', async () => {
   expect(await node.watcher.get('absent')).toBe(null)
   expect(await node.watcher.incrby('whole', 1)).toBe(101)
 })
+
+test.each(['{"a": 1e400}', '[["a", "-1e400"]]'])(
+  'a score that is too large is an error, not infinite: %s',
+  (json) => {
+    expect(() => shapedJson(json, 'sortedset')).toThrow(
+      /^got the score "-?1e400" for the member "a", wants a number$/,
+    )
+  },
+)

@@ -69,6 +69,11 @@ test.each([
     ['localhost:$0', '127.0.0.1:$0', '127.0.0.1:$1', 'localhost:$1'],
     ['localhost:$0', '127.0.0.1:$0'],
   ],
+  [
+    'IPv4 addresses with fewer parts, octal and hexadecimal',
+    ['127.1:$0', '0177.0.0.1:$1'],
+    ['0x7f.1:$0', '2130706433:$1'],
+  ],
   ['only the other one', ['localhost:$1'], ['localhost:$0']],
 ])('%s', async (_, first, second) => {
   const isOpen = first.some((peer) => /^127\.0\.0\.[2-9]/.test(peer))

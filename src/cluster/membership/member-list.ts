@@ -6,13 +6,25 @@ import { type Address, addressName, type Member, parseAddress } from '../member.
 /** The weight of a member if none is given. */
 const DEFAULT_WEIGHT = 1
 
+/** IPv4 as `inet_aton` reads it: with fewer parts (127.1), hexadecimal or octal ones. */
+const LOOSE_IPV4 = /^(?:0x[\da-f]+|\d+)(?:\.(?:0x[\da-f]+|\d+)){0,3}$/
+const MAPPED_IPV4 = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/
+
 /**
- * The canonical spelling of a host, as members are compared by name: lower case, no trailing dot, IPv6 shortened
- * (RFC 5952).
+ * The canonical spelling of a host, as members are compared by name: lower case, no trailing dot, IPv4 in four decimal
+ * parts, also where it is mapped to IPv6, and IPv6 shortened (RFC 5952).
  */
 export function canonicalHost(host: string): string {
-  if (!isIPv6(host) || host.includes('%')) return host.toLowerCase().replace(/(?<=.)\.$/, '')
-  return new URL(`http://[${host}]`).hostname.slice(1, -1)
+  if (!isIPv6(host) || host.includes('%')) {
+    const plain = host.toLowerCase().replace(/(?<=.)\.$/, '')
+    return LOOSE_IPV4.test(plain) && URL.canParse(`http://${plain}`)
+      ? new URL(`http://${plain}`).hostname
+      : plain
+  }
+  const short = new URL(`http://[${host}]`).hostname.slice(1, -1)
+  const [, ...pairs] = MAPPED_IPV4.exec(short) ?? []
+  if (pairs.length === 0) return short
+  return pairs.flatMap((pair) => [Number.parseInt(pair, 16) >> 8, Number.parseInt(pair, 16) & 0xff]).join('.')
 }
 
 /** Parses `host:port` in any spelling; undefined if it is not an address. */

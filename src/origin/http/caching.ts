@@ -58,6 +58,19 @@ export function renewedFacts(headers: ResponseHeaders, validator: string, times:
   return derive(stored, headers, times)
 }
 
+/** The facts of a response behind redirects: where these say for how long they are fresh, it is not fresh for longer. */
+export function limitedBy(facts: LoadedFacts, redirects: readonly LoadedFacts[]): LoadedFacts {
+  let { ttl, staleWhileRevalidate, staleIfError } = facts
+  for (const redirect of redirects) {
+    // Otherwise the TTL of the group counts, which is probably shorter than that of a permanent redirect.
+    if (redirect.ttl === 0 || (redirect.ttl !== undefined && ttl !== undefined))
+      ttl = Math.min(ttl ?? 0, redirect.ttl)
+    if (redirect.staleWhileRevalidate === 0) staleWhileRevalidate = 0
+    if (redirect.staleIfError === 0) staleIfError = 0
+  }
+  return { ...facts, ttl, staleWhileRevalidate, staleIfError }
+}
+
 /**
  * The conditional headers of a validator; undefined for a validator of another origin.
  * @param url of the request

@@ -41,10 +41,15 @@ export interface Request {
   readonly isIdempotent: boolean
 }
 
+/** A redirect, with the times of its response. */
+export type Redirect = Pick<Response, 'headers' | 'requestedAt' | 'receivedAt'>
+
 /** A response whose body has not been read, and when, in ms since the epoch. */
 export interface Response extends Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'> {
   /** The URL that it is about, after redirects. */
   readonly url: string
+  /** The redirects that led there. */
+  readonly redirects: readonly Redirect[]
   readonly isConditional: boolean
   readonly requestedAt: number
   readonly receivedAt: number
@@ -77,6 +82,7 @@ export class HttpClient {
   async get(url: string, conditions: Conditions | undefined, signal: AbortSignal): Promise<Response> {
     const { redirects } = this.#options
     const server = new URL(url).origin
+    const passed: Redirect[] = []
     let purpose: Purpose = 'origin'
     for (let at = url, left = redirects; ; left--) {
       const isConditional = conditions?.url === at
@@ -84,8 +90,9 @@ export class HttpClient {
       const response = await this.request(at, { method: 'GET', headers, signal, isIdempotent: true }, purpose)
       const { location } = response.headers
       if (!REDIRECTS.has(response.statusCode) || typeof location !== 'string')
-        return { ...response, isConditional }
+        return { ...response, isConditional, redirects: passed }
       await response.body.dump()
+      passed.push(response)
       if (left === 0) throw new BadRequest(`was redirected more than ${redirects} times`)
       const target = this.#targetOf(location, at, server)
       // After a redirect to another server, no target receives configured headers, the first server included.
@@ -150,6 +157,7 @@ export class HttpClient {
       body: response.body,
       url,
       isConditional: false,
+      redirects: [],
       requestedAt,
       receivedAt: clock.now(),
     }

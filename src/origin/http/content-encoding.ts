@@ -12,17 +12,24 @@ const { zstdDecompress } = zlib as unknown as { zstdDecompress?: typeof zlib.gun
 
 const gunzip: Decode = promisify(zlib.gunzip)
 
+const unbrotli = promisify(zlib.brotliDecompress) as Decode
+
 const DECODERS = new Map<string, Decode>([
   ['gzip', gunzip],
   ['x-gzip', gunzip],
+  ['gz', gunzip],
   ['deflate', inflate],
-  ['br', promisify(zlib.brotliDecompress) as Decode],
+  ['x-deflate', inflate],
+  ['zlib', inflate],
+  ['br', unbrotli],
+  ['x-br', unbrotli],
+  ['brotli', unbrotli],
 ])
 if (zstdDecompress !== undefined) DECODERS.set('zstd', promisify(zstdDecompress) as Decode)
 
 /** Servers put other things into Content-Encoding by mistake: charsets, transfer codings, the words for none. */
 const MISTAKE =
-  /^(?:utf-?(?:8|16|32)\w*|us-ascii|ascii|iso-?8859-\d+|latin-?1|windows-\d+|cp\d+|none|null|undefined|plain|text|binary|base|[78]bit|chunked|aws-chunked|[\w.+-]+\/[\w.+-]+)$/
+  /^(?:charset=.*|utf-?(?:8|16|32)\w*|unicode|ansi|iso-?8859[-_]\d+|cp\d+|x-identity|no|none|null|undefined|false|true|off|on|0|1|-|\*|default|auto|raw|plain|text|html|json|xml|octet-stream|binary|base|[78]bit|chunked|aws-chunked|keep-alive|[a-z]{2}-[a-z]{2}|[\w.+-]+\/[\w.+-]+)$/
 
 /** More codings on top of each other are refused: each costs the time and the memory of decoding. */
 const MAX_CODINGS = 4
@@ -31,10 +38,13 @@ const MAX_CODINGS = 4
 function codingsOf({ headers }: Pick<Response, 'headers'>): string[] {
   const value = headers['content-encoding']
   const list = Array.isArray(value) ? value.join() : (value ?? '')
-  return list
-    .split(',')
-    .map((coding) => coding.trim().toLowerCase())
-    .filter((coding) => coding !== '' && coding !== 'identity')
+  return (
+    list
+      .split(',')
+      // Some servers add parameters or quotes, which codings do not have.
+      .map((coding) => coding.split(';', 1)[0].replaceAll('"', '').trim().toLowerCase())
+      .filter((coding) => coding !== '' && coding !== 'identity')
+  )
 }
 
 /**
@@ -52,7 +62,7 @@ export async function readBody(
   for (const coding of codings) {
     const decoder = DECODERS.get(coding)
     if (decoder !== undefined) decoders.unshift(decoder)
-    else if (MISTAKE.test(coding)) warn(coding)
+    else if (MISTAKE.test(coding) || isCharset(coding)) warn(coding)
     else {
       await response.body.dump()
       throw new BadRequest(`answered with the content coding ${show(coding)}, which cannot be decoded`)
@@ -112,6 +122,15 @@ async function collect({ body, headers }: Response, maxBytes: number): Promise<B
 async function inflate(bytes: Buffer, options: { readonly maxOutputLength: number }): Promise<Buffer> {
   const isWrapped = (bytes[0] & 0x0f) === 8 && bytes.length > 1 && bytes.readUInt16BE(0) % 31 === 0
   return promisify(isWrapped ? zlib.inflate : zlib.inflateRaw)(bytes, options)
+}
+
+/** Whether it is a label of the Encoding Standard. */
+function isCharset(label: string): boolean {
+  try {
+    return new TextDecoder(label).encoding !== ''
+  } catch {
+    return false
+  }
 }
 
 /** A coding in an error: not too long. */

@@ -20,8 +20,8 @@ import { jsonMembers } from '../json-members.ts'
 import type { KeyPattern } from '../key-pattern.ts'
 import { type Shape, shapedJson } from '../shape.ts'
 import { isTlsFault } from '../tls-options.ts'
-import { conditionsOf, factsOf, type ResponseTimes, renewedFacts, retryAfter } from './caching.ts'
-import { type ClientOptions, HttpClient, type Request, type Response } from './client.ts'
+import { conditionsOf, factsOf, limitedBy, type ResponseTimes, renewedFacts, retryAfter } from './caching.ts'
+import { type ClientOptions, HttpClient, type Redirect, type Request, type Response } from './client.ts'
 import { readBody } from './content-encoding.ts'
 import { failureOf } from './failure.ts'
 import type { UrlTemplate } from './url-template.ts'
@@ -183,7 +183,7 @@ export class HttpOrigin implements Origin {
     const { statusCode, headers, url } = response
     if (statusCode === 304 && response.isConditional && validator !== undefined) {
       await response.body.dump()
-      const facts = renewedFacts(headers, validator, this.#times(response))
+      const facts = this.#limited(renewedFacts(headers, validator, this.#times(response)), response)
       // Without one the old validator would stay, also after `no-store`.
       return unchanged({ ...facts, validator: facts.validator ?? '' })
     }
@@ -192,12 +192,19 @@ export class HttpOrigin implements Origin {
     if (hasValue(response) && !isAbsent) {
       const body = await this.#body(response)
       const value = this.#options.shape === 'string' ? body : shapedBody(body, this.#options.shape)
-      return loaded(value, factsOf(headers, this.#times(response), redirectedTo))
+      return loaded(value, this.#limited(factsOf(headers, this.#times(response), redirectedTo), response))
     }
     if (!isAbsent) throw await this.#refusal(response)
     await response.body.dump()
-    const { validator: _, ...facts } = factsOf(headers, this.#times(response))
+    const { validator: _, ...facts } = this.#limited(factsOf(headers, this.#times(response)), response)
     return loaded(null, facts)
+  }
+
+  #limited(facts: LoadedFacts, { redirects }: Response): LoadedFacts {
+    return limitedBy(
+      facts,
+      redirects.map((each) => factsOf(each.headers, this.#times(each))),
+    )
   }
 
   #body(response: Response): Promise<Buffer> {
@@ -214,7 +221,7 @@ export class HttpOrigin implements Origin {
   }
 
   /** The age of a response grows while its body is read. */
-  #times({ requestedAt, receivedAt }: Response): ResponseTimes {
+  #times({ requestedAt, receivedAt }: Redirect): ResponseTimes {
     return { requestedAt, receivedAt, now: this.#options.clock.now() }
   }
 

@@ -31,7 +31,11 @@ export function rawInQuery(text: string): string {
 /** Whether a path has a segment `.` or `..` for a server that decodes it any number of times, or drops `;parameters`. */
 export function leadsElsewhere(path: string): boolean {
   return decodings(path).some((decoded) =>
-    decoded.split(SEPARATOR).some((segment) => /^\.{1,2}$/.test(segment.split(';', 1)[0].trim())),
+    // Some servers take letters that look like dots and slashes for these.
+    decoded
+      .normalize('NFKC')
+      .split(SEPARATOR)
+      .some((segment) => /^\.{1,2}$/.test(segment.split(';', 1)[0].trim())),
   )
 }
 
