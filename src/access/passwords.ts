@@ -1,6 +1,6 @@
 // The passwords of a user. Only their SHA-256 hashes are kept, as Redis does.
 
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 
 const HASH = /^[0-9a-f]{64}$/
 
@@ -10,7 +10,7 @@ export function isPasswordHash(text: string): boolean {
 }
 
 export function passwordDigest(password: Uint8Array): Buffer {
-  return createHash('sha256').update(password).digest()
+  return hash('sha256', password, 'buffer')
 }
 
 export class Passwords {

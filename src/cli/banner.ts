@@ -50,6 +50,11 @@ export function logAdvice(log: Logger, { config }: LoadedConfig): void {
   if (advice !== undefined) log.info(advice)
 }
 
+/** Where HTTP is answered, as one types it into a browser. */
+export function httpText({ host, port, tls }: Address): string {
+  return `${tls ? 'https' : 'http'}://${addressName(host, port)}`
+}
+
 /** A recommendation for an old Node.js. */
 export function nodeAdvice(running: string): string | undefined {
   if (Number.parseInt(running, 10) >= RECOMMENDED_NODE) return undefined
@@ -70,10 +75,7 @@ export function bannerText(
       groups.length === 1 ? 'group' : 'groups',
       groups.map((group, index) => `${index} ${group.name.padEnd(widest)}  ${groupText(group)}`),
     ],
-    [
-      'http',
-      http.length === 0 ? [] : [http.map(({ host, port }) => `http://${addressName(host, port)}`).join(', ')],
-    ],
+    ['http', http.length === 0 ? [] : [http.map(httpText).join(', ')]],
     ['cluster', cluster === undefined ? [] : [clusterText(cluster)]],
     ['try', [tryText(loaded, addresses[0], needsLogin)]],
   ]

@@ -18,7 +18,7 @@ import { tlsProblems } from '../config/listening.ts'
 import { settingNames, settings } from '../config/settings.ts'
 import { version } from '../config/version.ts'
 import { type TriggerOptions, triggerSql } from '../origin/sql/postgres/trigger.ts'
-import { diffText, runningDiffText } from './diff.ts'
+import { diffText, type Login, runningDiffText } from './diff.ts'
 import { fail, PREFIX } from './errors.ts'
 import { countNodes, LISTENING, LocalNodes, MEMBER, planNodes } from './local-nodes.ts'
 import { createProcessLog } from './log.ts'
@@ -93,11 +93,13 @@ program
     `
 Nothing is changed. Exit code: 0 if the configuration would be accepted, whether or not it differs; else 1.`,
   )
-  .action(async ({ diff }: { diff?: string | true }, command: Command) => {
+  .option('--user <name>', 'with --diff: the user that asks the running node (default: default)')
+  .option('--pass <password>', 'with --diff: its password (default: that of --requirepass)')
+  .action(async ({ diff, ...login }: { diff?: string | true } & Login, command: Command) => {
     const options: Options = command.parent?.opts() ?? {}
     const present = await load(options)
     if (diff === undefined) console.log(describeConfig(present))
-    else if (diff === true) console.log(await runningDiffText(present))
+    else if (diff === true) console.log(await runningDiffText(present, login))
     else console.log(diffText(present, await load({ ...options, config: diff })))
   })
 

@@ -11,6 +11,12 @@ import { contextOptions, loadMaterial } from '../tls/material.ts'
 
 const TIMEOUT_MS = 10_000
 
+/** As whom the node is asked; by default as the default user, with `requirepass`. */
+export interface Login {
+  readonly user?: string
+  readonly pass?: string
+}
+
 /** Compares two configurations, without a node. */
 export function diffText(present: LoadedConfig, next: LoadedConfig): string {
   return textOf(`${sourceText(present)} -> ${sourceText(next)}`, describeChanges(present.config, next.config))
@@ -21,12 +27,16 @@ export function diffText(present: LoadedConfig, next: LoadedConfig): string {
  * all of it, and starts the new origins to see whether they answer; then it closes them.
  * @throws ConfigError for a node that does not answer, or would not take its configuration over
  */
-export async function runningDiffText({ config }: LoadedConfig): Promise<string> {
+export async function runningDiffText(
+  { config }: LoadedConfig,
+  { user, pass = config.requirepass }: Login,
+): Promise<string> {
   const { place, options } = reachOf(config)
   const { Redis } = await import('ioredis')
   const client = new Redis({
     ...options,
-    ...(config.requirepass === '' ? {} : { password: config.requirepass }),
+    ...(user === undefined ? {} : { username: user }),
+    ...(pass === '' ? {} : { password: pass }),
     lazyConnect: true,
     enableReadyCheck: false,
     disableClientInfo: true,

@@ -3,12 +3,11 @@
 import { resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { systemTimers } from '../bytes/clock.ts'
-import { addressName } from '../cluster/member.ts'
 import type { NodeConfig } from '../config/config.ts'
 import type { LoadedConfig } from '../config/file.ts'
 import { ConfigWatch } from '../config/reload/watch.ts'
 import type { Node } from '../node.ts'
-import { addressText, bannerText, logAdvice, logConfig } from './banner.ts'
+import { addressText, bannerText, httpText, logAdvice, logConfig } from './banner.ts'
 import { fail } from './errors.ts'
 import { createProcessLog } from './log.ts'
 import { writeReport } from './report.ts'
@@ -81,8 +80,7 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
   logConfig(log, loaded)
   logAdvice(log, loaded)
   for (const address of addresses) log.info({ ...address }, `listening on ${addressText(address)}`)
-  for (const { host, port } of node.httpAddresses)
-    log.info({ host, port }, `HTTP on http://${addressName(host, port)}`)
+  for (const address of node.httpAddresses) log.info({ ...address }, `HTTP on ${httpText(address)}`)
 }
 
 /**

@@ -94,9 +94,10 @@ export function clusterText({ announce: { host, port }, membership, secret }: Cl
 }
 
 /** `http://127.0.0.1:7080, http://[::1]:7080 (if available)`: where a node answers HTTP. */
-function httpText({ bind, port }: HttpConfig): string {
+function httpText({ bind, port, tls }: HttpConfig): string {
+  const scheme = tls ? 'https' : 'http'
   const url = (host: string): string =>
-    port === 0 ? `http://${host}, any free port` : `http://${addressName(host, port)}`
+    port === 0 ? `${scheme}://${host}, any free port` : `${scheme}://${addressName(host, port)}`
   return bind.map(({ host, optional }) => `${url(host)}${optional ? ' (if available)' : ''}`).join(', ')
 }
 

@@ -12,19 +12,27 @@ export interface HttpPlace {
   readonly bind: readonly { readonly host: string; readonly optional: boolean }[]
 }
 
+interface HttpAddress {
+  readonly host: string
+  readonly port: number
+  /** It speaks HTTPS. */
+  readonly tls?: boolean
+}
+
 /** Listens on every address. Resolves to them; none: the default port is in use. */
 export async function listenOnAll(
   gateway: HttpGateway,
   { port: wanted, isDefaultPort, bind }: HttpPlace,
   log: GatewayLog,
-): Promise<readonly { readonly host: string; readonly port: number }[]> {
+): Promise<readonly HttpAddress[]> {
   let port = wanted
-  const addresses: { readonly host: string; readonly port: number }[] = []
+  const addresses: HttpAddress[] = []
+  const how = gateway.isSecure ? { tls: true } : {}
   for (const { host, optional } of bind) {
     try {
       const address = await gateway.listen(host === '*' ? '::' : host, port)
       port = address.port
-      addresses.push({ host: address.address, port })
+      addresses.push({ host: address.address, port, ...how })
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (optional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) continue

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bannerText, nodeAdvice } from '../../src/cli/banner.ts'
+import { bannerText, httpText, nodeAdvice } from '../../src/cli/banner.ts'
 import { resolveLayers } from '../../src/config/config.ts'
 import { version } from '../../src/config/version.ts'
 
@@ -58,4 +58,9 @@ test('on an old Node.js one line says that newer versions are faster', () => {
   )
   expect(nodeAdvice('22.0.0')).toBeUndefined()
   expect(nodeAdvice('26.1.0')).toBeUndefined()
+})
+
+test('HTTPS is named as such', () => {
+  expect(httpText({ host: '10.0.0.1', port: 7080 })).toBe('http://10.0.0.1:7080')
+  expect(httpText({ host: '::1', port: 7443, tls: true })).toBe('https://[::1]:7443')
 })

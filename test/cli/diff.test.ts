@@ -17,13 +17,13 @@ beforeEach(() => {
 afterEach(() => folder.remove())
 
 /** Starts a node, changes its file, and asks what that would change. */
-async function diffOf(config: Config): Promise<Outcome> {
+async function diffOf(config: Config, ...args: string[]): Promise<Outcome> {
   const changed = { ...config, hz: 20 }
   const node = await createNode(config, { readConfig: async () => resolveConfig(changed) })
   onTestFinished(() => node.close())
   await node.listen()
   writeFileSync(folder.file('erinys.config.json'), JSON.stringify(changed))
-  return run(['check', '--diff'], { cwd: folder.path, env: { ERINYS_HTTP_PORT: '0' } })
+  return run(['check', '--diff', ...args], { cwd: folder.path, env: { ERINYS_HTTP_PORT: '0' } })
 }
 
 test('TLS only, where clients must show a certificate', async () => {
@@ -42,4 +42,12 @@ test('a Unix socket only', async () => {
   const { stdout, stderr } = await diffOf({ port: 0, unixsocket, groups })
   expect(stderr).toBe('')
   expect(stdout).toBe(`the node at ${unixsocket} -> its configuration now\n  hz: 10 -> 20\n`)
+})
+
+test('as a user, where the default user is off', async () => {
+  const [port] = await freePorts(1)
+  const users = { default: 'off', ops: 'on >hush +config|reload' }
+  const { stdout, stderr } = await diffOf({ port, users, groups }, '--user', 'ops', '--pass', 'hush')
+  expect(stderr).toBe('')
+  expect(stdout).toBe(`the node at 127.0.0.1:${port} -> its configuration now\n  hz: 10 -> 20\n`)
 })

@@ -125,5 +125,7 @@ test('the description says where HTTP is', () => {
   const text = describeConfig({ ...resolveLayers({ httpPort: 7080 }), file: undefined })
   expect(text).toContain('\nHTTP on http://127.0.0.1:7080, http://[::1]:7080 (if available).\n')
   expect(text).toMatch(/\n {2}http-port +7080\n/)
+  const tls = resolveLayers({ config: { http: { tls: true, port: 7443, bind: '127.0.0.1' } } })
+  expect(describeConfig({ ...tls, file: undefined })).toContain('\nHTTP on https://127.0.0.1:7443.\n')
   expect(describeConfig({ ...resolveLayers({}), file: undefined })).not.toContain('HTTP')
 })
