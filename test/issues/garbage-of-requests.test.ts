@@ -1,9 +1,11 @@
-// Every request outlived the collections of V8's young generation, once a table of a Map or Set had become old.
+// What requests and loads had used outlived the collections of V8's young generation: these copied megabytes of garbage.
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
 import { ShortLivedMap, ShortLivedSet } from '../../src/bytes/short-lived.ts'
+import { Flights } from '../../src/group/flights/flights.ts'
 import { collectGarbage } from '../support/garbage.ts'
 
 setFlagsFromString('--expose-gc')
@@ -13,9 +15,17 @@ const UNDER_WAY = 50
 const OBJECTS = 20_000
 const OBJECT_BYTES = 1000
 
+/** Once a table of a Map or a Set has become old, its successors did, and the requests in them. */
 interface Requests {
   add(id: number, request: unknown): void
   delete(id: number, request: unknown): void
+}
+
+/** Lets all that lives now become old: it survives twice. Returns the bytes in use. */
+function age(): number {
+  for (let i = 0; i < 3; i++) collect({ type: 'minor' })
+  collectGarbage()
+  return process.memoryUsage().heapUsed
 }
 
 /** Bytes that are left of short-lived objects after collections of the young generation only. */
@@ -30,10 +40,7 @@ function bytesLeft(requests: Requests): number {
   }
   let id = 0
   while (id < 1000) run(id++)
-  // What lives now becomes old: it survives twice.
-  for (let i = 0; i < 3; i++) collect({ type: 'minor' })
-  collectGarbage()
-  const before = process.memoryUsage().heapUsed
+  const before = age()
   while (id < OBJECTS) {
     run(id++)
     if (id % 1000 === 0) collect({ type: 'minor' })
@@ -58,4 +65,26 @@ test.each([
   ],
 ])('%s of requests under way does not keep those that have ended', (_, create) => {
   expect(bytesLeft(create())).toBeLessThan((OBJECTS * OBJECT_BYTES) / 8)
+})
+
+test('loads that have ended are not kept', async () => {
+  const flights = new Flights({
+    group: 'g',
+    origin: { kind: 'function', load: () => null },
+    timeoutMs: 1000,
+    now: () => 0,
+    timers: new ManualClock(),
+    store: () => undefined,
+    reportFault: () => {},
+  })
+  const load = (id: number): Promise<void> =>
+    new Promise((resolve) => flights.join(Buffer.from(`key:${id}`), () => resolve()))
+  let id = 0
+  while (id < 1000) await Promise.all(Array.from({ length: 10 }, () => load(id++)))
+  const before = age()
+  while (id < OBJECTS) {
+    await Promise.all(Array.from({ length: 10 }, () => load(id++)))
+    if (id % 1000 === 0) collect({ type: 'minor' })
+  }
+  expect((process.memoryUsage().heapUsed - before) / OBJECTS).toBeLessThan(150)
 })

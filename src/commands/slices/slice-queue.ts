@@ -12,7 +12,7 @@ export interface SlicedWork {
   /** Called between two slices: other commands run now. */
   endSlice(): void
   /** The result is no longer wanted. */
-  readonly isUnwanted: boolean
+  isUnwanted(): boolean
   /** Called after the last step, or once it is unwanted. */
   finish(): void
 }
@@ -44,7 +44,7 @@ export class SliceQueue {
 
   #runSlice(): void {
     const [work] = this.#queue
-    let isOver = work.isUnwanted
+    let isOver = work.isUnwanted()
     if (!isOver) {
       const ends = this.#micros() + SLICE_MICROS
       let steps = 0

@@ -55,9 +55,7 @@ export function runInSlices(c: Context, sliced: SlicedCommand): void {
     }
   }
   const work: SlicedWork = {
-    get isUnwanted() {
-      return client.isGone || hasFailed
-    },
+    isUnwanted: () => client.isGone || hasFailed,
     step: () => run(() => sliced.step()) ?? true,
     endSlice() {
       if (reply.size !== 0) sliced.keep?.(reply.take())

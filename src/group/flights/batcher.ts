@@ -5,9 +5,10 @@ import type { Value } from '../../store/value.ts'
 import type { CallBatch } from '../../telemetry/origin-calls.ts'
 import { SizeCounts } from '../../telemetry/size-counts.ts'
 import { begin, type Context, isTracing, SpanKind, type Traced, traced } from '../../telemetry/tracing.ts'
+import { CallContext } from '../call-context.ts'
 import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal } from '../lazy-abort-signal.ts'
-import type { LoadContext, Origin, OriginResult } from '../origin.ts'
+import type { Origin, OriginResult } from '../origin.ts'
 import { readResults, reasonOf } from '../result.ts'
 
 /** Limits of a batch. */
@@ -116,13 +117,8 @@ export class Batcher<Member> {
     const { origin, group, complete, called, governor } = this.#options
     const keys = [...batch.members.keys()]
     const { signal } = batch
-    const context: LoadContext = {
-      group,
-      validator: keys.length === 1 ? this.#validatorOf(batch.members.get(keys[0])) : undefined,
-      get signal() {
-        return signal.signal
-      },
-    }
+    const validator = keys.length === 1 ? this.#validatorOf(batch.members.get(keys[0])) : undefined
+    const context = new CallContext(group, signal, validator)
     this.calls++
     this.sizes.record(keys.length)
     const span = isTracing() ? this.#begin(batch) : undefined

@@ -61,6 +61,7 @@ export class Flight {
   cancelTimer: CancelTimer | undefined
   /** The batch to leave when the load ends early. */
   batch: Batch<Flight> | undefined
+  /** Of this load alone; a batched load has the batch's signal. */
   readonly abortSignal = new LazyAbortSignal()
   /** Called when it has ended. */
   ended: () => void = noop
@@ -76,11 +77,6 @@ export class Flight {
   get text(): string {
     this.#text ??= this.key.toString('utf8')
     return this.#text
-  }
-
-  /** Of this load alone; a batched load has the batch's signal. */
-  get signal(): AbortSignal {
-    return this.abortSignal.signal
   }
 
   whenEnded(): Promise<void> {

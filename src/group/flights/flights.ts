@@ -6,8 +6,9 @@ import type { Value } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { SizeCounts } from '../../telemetry/size-counts.ts'
 import { begin, type Context, linkActive, NO_PARENT, SpanKind, traced } from '../../telemetry/tracing.ts'
+import { CallContext } from '../call-context.ts'
 import type { Governor } from '../governor/governor.ts'
-import type { LoadContext, Origin, OriginResult } from '../origin.ts'
+import type { Origin, OriginResult } from '../origin.ts'
 import { type ReadResult, readResult, reasonOf } from '../result.ts'
 import { Batcher, type BatchPolicy, type BatchWait, type CallResult, type Gather } from './batcher.ts'
 import { type CachedVersion, Flight, type LoadResult, type Waiter } from './flight.ts'
@@ -221,13 +222,7 @@ export class Flights {
 
   async #load(flight: Flight): Promise<void> {
     const { origin, group, governor } = this.#options
-    const context: LoadContext = {
-      group,
-      validator: flight.cached?.validator,
-      get signal() {
-        return flight.signal
-      },
-    }
+    const context = new CallContext(group, flight.abortSignal, flight.cached?.validator)
     const call = (): ReturnType<Origin['load']> => {
       flight.askedAt = this.#options.now()
       const load = (): ReturnType<Origin['load']> => origin.load(flight.text, context)

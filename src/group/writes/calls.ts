@@ -5,6 +5,7 @@ import { ShortLivedSet } from '../../bytes/short-lived.ts'
 import { Collection } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import { type Context, isTracing, NO_PARENT, SpanKind, traced } from '../../telemetry/tracing.ts'
+import { CallContext } from '../call-context.ts'
 import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal, untilAborted } from '../lazy-abort-signal.ts'
 import {
@@ -40,21 +41,13 @@ export interface WriteCallsOptions extends WrittenOrigin {
   readonly appliedLate: (key: Buffer) => void
 }
 
-/** A class, because an object literal with a getter costs more than the rest of a write. */
-class WriteContext implements StoreContext {
-  readonly group: string
+class WriteContext extends CallContext implements StoreContext {
   readonly ttl?: number | undefined
   change?: StoreChange | undefined
-  readonly #late: LazyAbortSignal
 
-  constructor(group: string, ttl: number | undefined, late: LazyAbortSignal) {
-    this.group = group
+  constructor(group: string, late: LazyAbortSignal, ttl: number | undefined) {
+    super(group, late)
     this.ttl = ttl
-    this.#late = late
-  }
-
-  get signal(): AbortSignal {
-    return this.#late.signal
   }
 }
 
@@ -94,7 +87,7 @@ export class WriteCalls {
     const { origin, group, timeoutMs, timers, governor, now, calls, accepted, appliedLate } = this.#options
     const late = new LazyAbortSignal()
     const ttl = deadline === undefined ? undefined : Math.max(1, deadline - now())
-    const context = new WriteContext(group, ttl, late)
+    const context = new WriteContext(group, late, ttl)
     const asked: { was: boolean; at: number; ends?: Promise<void> | void } = { was: false, at: 0 }
     const call = (): Promise<void> | void => {
       asked.was = true
