@@ -160,6 +160,7 @@ export class Store {
       memory: this.#evictionMemory,
       count: () => index.count,
       units: () => arena.liveUnits - regions.totalUnits,
+      walk: (cursor, slots, visit) => index.walk(cursor, Number.POSITIVE_INFINITY, slots, visit),
     }
     const factory = options.eviction ?? EVICTION_POLICIES.lru
     const eviction = factory(this.#evictionContext)

@@ -5,7 +5,6 @@ import type { Ref } from '../arena.ts'
 import type { EvictionContext } from './policy.ts'
 import { FREE_BIT, Mode, Queues } from './queues.ts'
 import { LRU_HIT, S3_HIT, Shadows, TINY_LFU_HIT } from './shadows.ts'
-import { mix } from './sketch.ts'
 
 /*
  * One key in 2^k is sampled, so that the shadow caches have some hundred entries however many records there are. Every
@@ -31,6 +30,13 @@ const DRIFT = 0.002
 /** Accesses are counted in the sketch from this part of the threshold on: W-TinyLFU needs to know them when it starts. */
 const RECORDED_FROM = 0.25
 
+/** The sample is widened when there are fewer records in it than this part of a shadow's entries. */
+const WIDENED_BELOW = 0.25
+/** Slots of the index that one sampled access looks at then. */
+const WIDENED_SLOTS = 1024
+/** Slots of the shadows that one sampled access looks at after the sample was made smaller. */
+const PRUNED_SLOTS = 64
+
 /** Entries of a shadow. Their memory, about 230 KiB, is the same for every budget and does not count for it. */
 const ENTRIES = 2048
 
@@ -38,6 +44,14 @@ export class Auto extends Queues {
   /** `undefined` until the first record. */
   #shadows: Shadows | undefined
   #samplingBits = 0
+  /** The records of the keys in one of 2^`#markedBits` are marked: one bit less while the sample is being widened. */
+  #markedBits = 0
+  /** The hash where that goes on. */
+  #cursor = 0
+  /** Slots of the shadows from here on may still have keys that are not sampled any more. */
+  #pruned = Number.POSITIVE_INFINITY
+  /** Entries of a shadow before that. */
+  #entriesBefore = 0
   /** By mode: how far it is ahead of the present one. */
   readonly #ahead = new Float64Array(3)
   #raised = 1
@@ -54,10 +68,9 @@ export class Auto extends Queues {
   override inserted(ref: Ref, hash: Hash, before: number): void {
     if (before >= 0) this.#hasRemoved = false
     super.inserted(ref, hash, before)
-    if (!this.#isSampled(hash)) return
-    const { records } = this.context
-    records.setPolicyBits(ref, records.policyBits(ref) | FREE_BIT)
-    this.#sample(hash)
+    if (!isSampled(hash, this.#markedBits)) return
+    this.#mark(ref)
+    if (isSampled(hash, this.#samplingBits)) this.#sample(hash)
   }
 
   override accessed(ref: Ref): void {
@@ -65,8 +78,8 @@ export class Auto extends Queues {
     const bits = records.policyBits(ref)
     if ((bits & FREE_BIT) !== 0 && this.#shadows !== undefined) {
       const hash = hashOf(ref)
-      if (this.#isSampled(hash)) this.#sample(hash)
-      else records.setPolicyBits(ref, bits & ~FREE_BIT)
+      if (isSampled(hash, this.#samplingBits)) this.#sample(hash)
+      else if (!isSampled(hash, this.#markedBits)) records.setPolicyBits(ref, bits & ~FREE_BIT)
     }
     super.accessed(ref)
   }
@@ -94,24 +107,63 @@ export class Auto extends Queues {
     this.#shadows?.clear()
     this.#ahead.fill(0)
     this.#samplingBits = 0
+    this.#markedBits = 0
+    this.#pruned = Number.POSITIVE_INFINITY
     this.#hasRemoved = false
   }
 
   override adoptedBits(hash: Hash): number {
-    return super.adoptedBits(hash) | (this.#isSampled(hash) ? FREE_BIT : 0)
+    return super.adoptedBits(hash) | (isSampled(hash, this.#markedBits) ? FREE_BIT : 0)
   }
 
-  /** The top bits decide: the sketch uses the low ones. */
-  #isSampled(hash: Hash): boolean {
-    return (mix(hash) >>> 1) >>> (31 - this.#samplingBits) === 0
+  #mark(ref: Ref): void {
+    const { records } = this.context
+    records.setPolicyBits(ref, records.policyBits(ref) | FREE_BIT)
   }
 
-  /** Halves the sample when there are more records than the shadows hold. */
+  /** Makes the sample smaller when there are more records than the shadows hold, and larger when there are few. */
   #resize(shadows: Shadows): void {
-    while (this.context.count() >>> this.#samplingBits > shadows.entries) {
-      this.#samplingBits++
-      shadows.prune((hash) => this.#isSampled(hash))
+    const count = this.context.count()
+    if (this.#pruned < shadows.slots) this.#prune(shadows)
+    else if (count >>> this.#samplingBits > shadows.entries) {
+      this.#entriesBefore = this.#entries(shadows)
+      while (count >>> this.#samplingBits > shadows.entries) this.#samplingBits++
+      this.#markedBits = this.#samplingBits
+      this.#pruned = 0
+    } else if (this.#samplingBits > 0 && count >>> this.#samplingBits < shadows.entries * WIDENED_BELOW)
+      this.#widen()
+  }
+
+  /** One step, so that no access waits for all of them. */
+  #prune(shadows: Shadows): void {
+    const to = Math.min(shadows.slots, this.#pruned + PRUNED_SLOTS)
+    const bits = this.#samplingBits
+    shadows.prune(this.#pruned, to, (hash) => isSampled(hash, bits))
+    this.#pruned = to
+  }
+
+  /** Entries of a shadow: as many as there are records in the sample, and in those slots that are not pruned yet. */
+  #entries(shadows: Shadows): number {
+    const entries = Math.min(shadows.entries, Math.max(1, (this.context.count() + 1) >>> this.#samplingBits))
+    if (this.#pruned >= shadows.slots || this.#entriesBefore <= entries) return entries
+    const left = 1 - this.#pruned / shadows.slots
+    return entries + Math.floor((this.#entriesBefore - entries) * left)
+  }
+
+  /**
+   * Marks some of the records whose keys a sample twice as large has more; after the last one, uses it. They are next to
+   * each other in the index, as the sample is a range of hashes.
+   */
+  #widen(): void {
+    const bits = this.#samplingBits - 1
+    if (this.#markedBits !== bits) {
+      this.#markedBits = bits
+      this.#cursor = 2 ** (31 - bits)
     }
+    this.#cursor = this.context.walk(this.#cursor, WIDENED_SLOTS, (ref, hash) => {
+      if (isSampled(hash, bits)) this.#mark(ref)
+    })
+    if (this.#cursor === 0 || !isSampled((this.#cursor | 0) as Hash, bits)) this.#samplingBits = bits
   }
 
   #forgetRemoved(): void {
@@ -126,7 +178,7 @@ export class Auto extends Queues {
     this.#forgetRemoved()
     this.#resize(shadows)
     const { mode } = this
-    const budget = Math.min(shadows.entries, Math.max(1, (this.context.count() + 1) >>> this.#samplingBits))
+    const budget = this.#entries(shadows)
     const hits = shadows.access(hash, budget)
     const threshold = Math.max(MIN_THRESHOLD, THRESHOLD_SHARE * budget) * this.#raised
     const ahead = this.#ahead
@@ -167,4 +219,9 @@ export class Auto extends Queues {
       this.counts = true
     }
   }
+}
+
+/** Whether a key is in the sample of one in 2^`bits`. */
+function isSampled(hash: Hash, bits: number): boolean {
+  return (hash >>> 1) >>> (31 - bits) === 0
 }

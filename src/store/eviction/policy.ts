@@ -15,8 +15,12 @@ export interface EvictionContext {
   readonly count: () => number
   /** Units of all records together, without the pages of large collections: what `arena.units` gives, summed up. */
   readonly units: () => number
-  /** The budget. */
   readonly hashOf: (ref: Ref) => Hash
+  /**
+   * Visits the records in unsigned order of hash from `cursor` on, about as many as `slots` slots of the index have.
+   * Returns the next cursor, 0 at the end.
+   */
+  readonly walk: (cursor: number, slots: number, visit: (ref: Ref, hash: Hash) => void) => number
 }
 
 /**

@@ -91,6 +91,7 @@ export class Queues implements EvictionPolicy {
     this.sketch.resizeFor(this.counts ? records : 0)
     if (this.counts) this.sketch.add(hash, records)
     const wasSeen = this.#ghost.take(hash)
+    this.#ghost.resize()
     if (this.#mode !== Mode.W_TINY_LFU) this.#drainProtected()
     if (before >= 0) this.#enter(ref, hitState(before & STATE))
     else if (this.#mode === Mode.LRU || (this.#mode === Mode.S3_FIFO && wasSeen)) this.#enter(ref, MAIN)

@@ -68,6 +68,7 @@ export class S3Fifo implements EvictionPolicy {
       this.#small.add(ref)
       this.#smallUnits += arena.units(ref)
     }
+    this.#ghost.resize()
   }
 
   accessed(ref: Ref): void {

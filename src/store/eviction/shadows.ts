@@ -132,9 +132,14 @@ export class Shadows {
     this.#release(slot)
   }
 
-  /** Removes the keys that are not sampled any more. */
-  prune(isSampled: (hash: Hash) => boolean): void {
-    for (let slot = 0; slot < this.#next.length; slot++)
+  /** The number of slots. */
+  get slots(): number {
+    return this.#next.length
+  }
+
+  /** Removes the keys that are not sampled any more from the slots `from` to `to - 1`. */
+  prune(from: number, to: number, isSampled: (hash: Hash) => boolean): void {
+    for (let slot = from; slot < to; slot++)
       if (this.#isUsed(slot) && !isSampled(this.#hashes[slot] as Hash))
         this.remove(this.#hashes[slot] as Hash)
   }

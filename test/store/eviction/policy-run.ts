@@ -56,6 +56,10 @@ export class PolicyRun {
       count: () => this.count,
       units: () => this.units([...this.#keys.keys()]),
       hashOf: (ref) => this.hash(ref),
+      walk: (_cursor, _slots, visit) => {
+        for (const ref of this.#keys.keys()) visit(ref, this.hash(ref))
+        return 0
+      },
     })
     this.records.keepPolicyBits(this.policy.usesBits)
   }

@@ -107,6 +107,7 @@ class Model {
     if (hits !== undefined) this.remove(before)
     const isSmall = hits === undefined ? !this.#ghost.take(hash) : wasSmall
     ;(isSmall ? this.small : this.main).push(ref)
+    this.#ghost.resize()
     this.#hits.set(ref, hits === undefined ? 0 : Math.min(3, hits + 1))
   }
 
