@@ -32,14 +32,14 @@ const IN_CHUNK = CHUNK_BLOCKS - 1
 const SHRUNK_FROM = 2
 
 /*
- * The first chunk grows by an eighth and is copied then; after it the sketch grows by one chunk at a time, so that no
- * insertion waits for a copy of all. That is linear hashing (Litwin 1980): a block has as many bits of the hash as the number of blocks needs, and one bit
- * less where that block does not exist yet. A new block is a copy of the one which had its keys until then.
+ * The first chunk doubles; then the sketch grows by one chunk at a time, so that no insertion waits for a copy of all.
+ * That is linear hashing (Litwin 1980): a block has as many bits of the hash as the number of blocks needs, and one bit
+ * less where that block does not exist yet. A new chunk is a copy of the one which had its keys until then.
  */
 export class FrequencySketch {
   readonly #words: Int32Array[] = []
   readonly #periods: Uint8Array[] = []
-  /** Above `CHUNK_BLOCKS` a multiple of it. */
+  /** A power of two up to `CHUNK_BLOCKS`, then a multiple of it. */
   #blocks = 0
   /** The least power of two that is not below `#blocks`, minus 1. */
   #mask = 0
@@ -55,15 +55,15 @@ export class FrequencySketch {
   /** Goes one step, of at most one chunk, to the size for a store of `records` records. Only where memory may be taken. */
   resizeFor(records: number): void {
     const blocks = this.#blocks
-    if (blocks * KEYS_PER_BLOCK < records) {
-      if (blocks >= CHUNK_BLOCKS) this.#addChunk()
-      else this.#resizeFirst(firstFor(records))
-      return
+    while (this.#blocks < CHUNK_BLOCKS && this.#blocks * KEYS_PER_BLOCK < records)
+      this.#resizeFirst(Math.max(1, this.#blocks * 2))
+    if (this.#blocks !== blocks) return
+    const less = blocks > CHUNK_BLOCKS ? CHUNK_BLOCKS : blocks >>> 1
+    if (blocks * KEYS_PER_BLOCK < records) this.#addChunk()
+    else if (blocks > 1 && (blocks - less) * KEYS_PER_BLOCK > SHRUNK_FROM * records) {
+      if (blocks > CHUNK_BLOCKS) this.#removeChunk()
+      else this.#resizeFirst(less)
     }
-    const fewer = blocks > CHUNK_BLOCKS ? blocks - CHUNK_BLOCKS : blocks >>> 1
-    if (fewer === 0 || fewer * KEYS_PER_BLOCK <= SHRUNK_FROM * records) return
-    if (blocks > CHUNK_BLOCKS) this.#removeChunk()
-    else this.#resizeFirst(fewer)
   }
 
   /** Counts an access of a key, in a store of `records` records. Takes no memory: before the first `resizeFor` it does nothing. */
@@ -134,19 +134,13 @@ export class FrequencySketch {
     return block
   }
 
-  /** Fewer blocks, or more, where a key finds its counters in both copies of its block. */
+  /** Twice as many blocks, where a key finds its counters in both copies of its block, or the first half of them. */
   #resizeFirst(blocks: number): void {
     const words = new Int32Array(blocks * WORDS)
     const periods = new Uint8Array(blocks)
-    const kept = Math.min(blocks, this.#blocks)
-    if (kept > 0) {
-      words.set(this.#words[0].subarray(0, kept * WORDS))
-      periods.set(this.#periods[0].subarray(0, kept))
-    }
-    for (let block = Math.max(1, kept); block < blocks; block++) {
-      const from = block - powerOfTwo(block)
-      words.copyWithin(block * WORDS, from * WORDS, (from + 1) * WORDS)
-      periods[block] = periods[from]
+    for (let at = 0; at < blocks && this.#blocks > 0; at += this.#blocks) {
+      words.set(this.#words[0].subarray(0, blocks * WORDS), at * WORDS)
+      periods.set(this.#periods[0].subarray(0, blocks), at)
     }
     this.#words[0] = words
     this.#periods[0] = periods
@@ -155,7 +149,7 @@ export class FrequencySketch {
 
   #addChunk(): void {
     const chunk = this.#words.length
-    const from = chunk - powerOfTwo(chunk)
+    const from = chunk - 2 ** (31 - Math.clz32(chunk))
     this.#words.push(this.#words[from].slice())
     this.#periods.push(this.#periods[from].slice())
     this.#setBlocks(this.#blocks + CHUNK_BLOCKS)
@@ -173,18 +167,6 @@ export class FrequencySketch {
     this.#blocks = blocks
     this.#mask = blocks === 0 ? 0 : 2 ** (32 - Math.clz32(blocks - 1)) - 1
   }
-}
-
-/** The blocks of the first chunk for so many records: enough, and at most an eighth more. */
-function firstFor(records: number): number {
-  const least = Math.ceil(records / KEYS_PER_BLOCK)
-  const step = Math.max(1, powerOfTwo(least) >>> 3)
-  return Math.min(CHUNK_BLOCKS, Math.ceil(least / step) * step)
-}
-
-/** The greatest power of two that is not above `n`. */
-function powerOfTwo(n: number): number {
-  return 2 ** (31 - Math.clz32(n))
 }
 
 /** Spreads a hash, so that other uses of the same hash do not correlate. */

@@ -141,9 +141,7 @@ describe('the sketch', () => {
       if (sketch.frequency(hash) === times) exact++
     }
     expect(exact).toBeGreaterThan(1800)
-    // For each entry 11 bytes, and at most an eighth more.
-    expect(memory.bytes).toBeGreaterThanOrEqual(2000 * 11)
-    expect(memory.bytes).toBeLessThanOrEqual((2000 * 11 * 9) / 8)
+    expect(memory.bytes).toBe(1024 * 33)
     sketch.clear()
     expect(memory.bytes).toBe(0)
     expect(sketch.frequency([...counts.keys()][0])).toBe(0)
