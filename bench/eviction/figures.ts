@@ -22,6 +22,30 @@ export interface EvictionResults {
   readonly rows: readonly EvictionRow[]
   /** By policy of the store: CPU time per access over all rows, ns. */
   readonly cpuNanos: Readonly<Record<string, number>>
+  readonly costs: readonly CostRow[]
+  /** By policy of the store. */
+  readonly resident: Readonly<Record<string, Resident>>
+}
+
+/** Saved load time of one trace with load times, as a share of that without a cache, by policy of the store. */
+export interface CostRow {
+  readonly trace: string
+  /** What the load time of a key goes with. */
+  readonly kind: string
+  /** Capacity as a share of the bytes of the distinct keys. */
+  readonly share: number
+  readonly plain: Readonly<Record<string, number>>
+  /** With `evictionCost: 'load-time'`. */
+  readonly loadTime: Readonly<Record<string, number>>
+}
+
+/** The memory of a store at its budget. */
+export interface Resident {
+  readonly entries: number
+  /** Growth of resident memory (RSS). */
+  readonly bytesPerEntry: number
+  /** What the policy counts beside the records. */
+  readonly ownPerEntry: number
 }
 
 /** What one policy of the store did with one trace at one capacity. */
@@ -30,6 +54,8 @@ export interface Played {
   readonly share: number
   readonly accesses: number
   readonly hits: number
+  /** The time that the loads after misses took, ms; 0 without load times. */
+  readonly loadedMs: number
   readonly cpuMicros: number
 }
 

@@ -6,11 +6,13 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { conditions } from '../servers.ts'
 import { evictionChart } from './chart.ts'
-import { type EvictionResults, type EvictionRow, type Played, SHARES } from './figures.ts'
+import { COST_KINDS, playCosts } from './costs.ts'
+import { type EvictionResults, type EvictionRow, type Played, type Resident, SHARES } from './figures.ts'
 import { optimalHits } from './optimum.ts'
 import { entriesAt, playReference } from './play.ts'
 import { OWN_POLICIES, PLAYER, type PlayerOptions } from './player.ts'
 import { REFERENCE_POLICIES } from './reference/policies.ts'
+import { measureResident } from './resident.ts'
 import { readTraces, type Trace } from './traces.ts'
 
 const execute = promisify(execFile)
@@ -20,6 +22,11 @@ export const TRACES = fileURLToPath(new URL('../traces/', import.meta.url))
 
 const SMOKE_TRACE = 'two-pools'
 const SMOKE_SHARES = [0.1] as const
+/** The trace of this repository that gets load times. */
+const COST_TRACE = 'web07'
+const COST_SHARES = [0.05, 0.2] as const
+const RESIDENT_ENTRIES = 1_000_000
+const SMOKE_ENTRIES = 50_000
 
 export interface EvictionOptions {
   readonly smoke: boolean
@@ -36,12 +43,22 @@ export async function benchEviction({ smoke, traces: folder = TRACES }: Eviction
   for (const policy of Object.keys(OWN_POLICIES))
     played.set(policy, await play({ policy, folder, traces: names, shares }))
   const rows = traces.flatMap((trace) => shares.map((share) => rowOf(trace, share, played)))
+  const plain = readTraces(TRACES).find(({ name }) => name === COST_TRACE)
+  if (plain === undefined) throw new Error(`no trace ${COST_TRACE} in ${TRACES}`)
+  const costs = (smoke ? COST_KINDS.slice(0, 1) : COST_KINDS).flatMap((kind) =>
+    (smoke ? SMOKE_SHARES : COST_SHARES).map((share) => playCosts(plain, kind, share)),
+  )
+  const resident: Record<string, Resident> = {}
+  for (const policy of Object.keys(OWN_POLICIES))
+    resident[policy] = await measureResident(policy, smoke ? SMOKE_ENTRIES : RESIDENT_ENTRIES)
   const { date, cpu, node } = conditions()
   const results: EvictionResults = {
     command: `npm run bench -- eviction${folder === TRACES ? '' : ' --traces FOLDER'}`,
     conditions: { date, cpu, node },
     rows,
     cpuNanos: Object.fromEntries([...played].map(([policy, ofPolicy]) => [policy, nanosOf(ofPolicy)])),
+    costs,
+    resident,
   }
   print(results)
   if (smoke) return
@@ -86,7 +103,7 @@ function nanosOf(played: readonly Played[]): number {
   return (1000 * sum(({ cpuMicros }) => cpuMicros)) / sum(({ accesses }) => accesses)
 }
 
-function print({ rows, cpuNanos }: EvictionResults): void {
+function print({ rows, cpuNanos, costs, resident }: EvictionResults): void {
   const percent = (share: number | undefined): string =>
     share === undefined ? '–' : (100 * share).toFixed(2)
   console.log('hits in % of the accesses; (name): a plain implementation of the published policy')
@@ -103,4 +120,17 @@ function print({ rows, cpuNanos }: EvictionResults): void {
   console.table(
     Object.fromEntries(Object.entries(cpuNanos).map(([name, nanos]) => [name, { ns: Math.round(nanos) }])),
   )
+  console.log("saved load time in %, plain → with evictionCost: 'load-time'")
+  console.table(
+    costs.map(({ trace, kind, share, plain, loadTime }) => ({
+      trace,
+      'load times': kind,
+      capacity: `${100 * share} % of the bytes`,
+      ...Object.fromEntries(
+        Object.keys(plain).map((name) => [name, `${percent(plain[name])} → ${percent(loadTime[name])}`]),
+      ),
+    })),
+  )
+  console.log('bytes per entry: resident, and of it what the policy counts beside the entries')
+  console.table(resident)
 }

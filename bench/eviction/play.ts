@@ -4,7 +4,7 @@ import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { NULL_REF } from '../../src/store/arena.ts'
 import type { EvictionPolicyFactory } from '../../src/store/eviction/policy.ts'
-import { ValueType } from '../../src/store/record.ts'
+import { LOADED, ValueType } from '../../src/store/record.ts'
 import { Store } from '../../src/store/store.ts'
 import type { Played } from './figures.ts'
 import type { ReferenceFactory } from './reference/policy.ts'
@@ -49,33 +49,38 @@ export function playReference(trace: Trace, share: number, create: ReferenceFact
 }
 
 export function playStore(trace: Trace, share: number, eviction: EvictionPolicyFactory): Played {
-  const { name, ids, sizes, distinct } = trace
+  const { name, ids, sizes, distinct, loadMs } = trace
   const keys = keysOf(distinct)
   const largest = sizes === undefined ? VALUE_BYTES : sizes.reduce((most, size) => Math.max(most, size), 0)
   const value = Buffer.alloc(largest, 'x')
   const maxBytes = sizes === undefined ? bytesOf(entriesAt(trace, share), keys, value) : bytesAt(trace, share)
   const store = emptyStore(maxBytes, eviction)
+  const flags = loadMs === undefined ? 0 : LOADED
   let hits = 0
+  let loadedMs = 0
   const before = process.cpuUsage()
   for (let i = 0; i < ids.length; i++) {
     const at = ids[i] * KEY_BYTES
     if (store.get(keys, at, at + KEY_BYTES) !== NULL_REF) hits++
-    else put(store, keys, at, value, sizes === undefined ? VALUE_BYTES : sizes[i])
+    else {
+      if (loadMs !== undefined) loadedMs += store.loadMs = loadMs[ids[i]]
+      put(store, keys, at, value, sizes === undefined ? VALUE_BYTES : sizes[i], flags)
+    }
   }
   const { user, system } = process.cpuUsage(before)
-  return { trace: name, share, accesses: ids.length, hits, cpuMicros: user + system }
+  return { trace: name, share, accesses: ids.length, hits, loadedMs, cpuMicros: user + system }
 }
 
 /** The bytes that a number of records of one size take in a store. */
 function bytesOf(entries: number, keys: Buffer, value: Buffer): number {
   const store = emptyStore(2 ** 40, undefined)
-  for (let id = 0; id < entries; id++) put(store, keys, id * KEY_BYTES, value, VALUE_BYTES)
+  for (let id = 0; id < entries; id++) put(store, keys, id * KEY_BYTES, value, VALUE_BYTES, 0)
   // Half a record more: for what a policy has beside the records, and the unit that a block may be larger.
   return store.usedBytes + VALUE_BYTES / 2
 }
 
-function put(store: Store, keys: Buffer, at: number, value: Buffer, bytes: number): void {
-  store.put(keys, at, at + KEY_BYTES, value, 0, bytes, ValueType.STRING, 0)
+function put(store: Store, keys: Buffer, at: number, value: Buffer, bytes: number, flags: number): void {
+  store.put(keys, at, at + KEY_BYTES, value, 0, bytes, ValueType.STRING, flags)
 }
 
 function emptyStore(maxBytes: number, eviction: EvictionPolicyFactory | undefined): Store {

@@ -11,6 +11,8 @@ export interface Trace {
   /** The bytes of the value of each access; `undefined`: all have one size. */
   readonly sizes: Uint32Array | undefined
   readonly distinct: number
+  /** By key: how long a load takes, ms. The trace has sizes then. */
+  readonly loadMs?: Uint32Array
 }
 
 /** By the end of the file's name: how many numbers an access has. */

@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
 import { evictionChart } from '../../bench/eviction/chart.ts'
+import { COST_KINDS, playCosts, withCosts } from '../../bench/eviction/costs.ts'
 import type { EvictionResults } from '../../bench/eviction/figures.ts'
 import { TRACES } from '../../bench/eviction/main.ts'
 import { optimalHits } from '../../bench/eviction/optimum.ts'
 import { entriesAt, playReference, playStore } from '../../bench/eviction/play.ts'
 import { REFERENCE_POLICIES } from '../../bench/eviction/reference/policies.ts'
+import { measureResident } from '../../bench/eviction/resident.ts'
 import { evictionSection } from '../../bench/eviction/section.ts'
 import { decode, readTraces, type Trace } from '../../bench/eviction/traces.ts'
 import { EVICTION_POLICIES } from '../../src/store/eviction/policies.ts'
@@ -149,6 +151,64 @@ describe('trace files', () => {
   })
 })
 
+describe('load times', () => {
+  const web = traceOf('web07')
+
+  test.each(COST_KINDS)('%s: they go with what the name says, and are the same in every run', (kind) => {
+    const { ids, sizes, distinct, loadMs } = withCosts(web, kind)
+    if (sizes === undefined || loadMs === undefined) throw new Error('no sizes or load times')
+    expect(withCosts(web, kind).loadMs).toEqual(loadMs)
+    const accesses = new Float64Array(distinct)
+    const sizeOf = new Float64Array(distinct)
+    ids.forEach((id, i) => {
+      accesses[id]++
+      sizeOf[id] = sizes[i]
+    })
+    const logarithms = [...loadMs].map(Math.log)
+    const withSize = correlation(logarithms, [...sizeOf].map(Math.log))
+    const withAccesses = correlation(logarithms, [...accesses].map(Math.log))
+    const wanted = {
+      independent: [0, 0],
+      'large is slow': [1, 0],
+      'large is fast': [-1, 0],
+      'popular is slow': [0, 1],
+      'popular is fast': [0, -1],
+    }[kind]
+    expect(Math.abs(withSize - wanted[0])).toBeLessThan(0.05)
+    // The number of accesses is no normal variable, and most keys have one.
+    expect(Math.abs(withAccesses - wanted[1])).toBeLessThan(wanted[1] === 0 ? 0.05 : 0.45)
+    // e as the standard deviation, around 20 ms.
+    expect(Math.abs(logarithms.sort((a, b) => a - b)[distinct >> 1] - Math.log(20))).toBeLessThan(0.1)
+  })
+
+  test('evictionCost saves more load time where the time per byte differs, and loses little where it does not', () => {
+    for (const kind of ['independent', 'large is fast'] as const) {
+      const { plain, loadTime } = playCosts(web, kind, 0.05, ['lru'])
+      expect(loadTime.lru).toBeGreaterThan(plain.lru + 0.05)
+    }
+    const { plain, loadTime } = playCosts(web, 'large is slow', 0.05, ['lru'])
+    expect(loadTime.lru).toBeGreaterThan(plain.lru - 0.02)
+  })
+})
+
+/** Pearson's. */
+function correlation(a: readonly number[], b: readonly number[]): number {
+  const mean = (of: readonly number[]): number => of.reduce((sum, each) => sum + each, 0) / of.length
+  const [meanA, meanB] = [mean(a), mean(b)]
+  const product = (x: readonly number[], meanX: number, y: readonly number[], meanY: number): number =>
+    x.reduce((sum, each, i) => sum + (each - meanX) * (y[i] - meanY), 0)
+  return product(a, meanA, b, meanB) / Math.sqrt(product(a, meanA, a, meanA) * product(b, meanB, b, meanB))
+}
+
+test('the memory of a policy is measured in a process of its own', async () => {
+  const { entries, bytesPerEntry, ownPerEntry } = await measureResident('w-tinylfu', 20_000)
+  expect(entries).toBeGreaterThan(14_000)
+  expect(entries).toBeLessThan(20_000)
+  expect(bytesPerEntry).toBeGreaterThan(0)
+  expect(ownPerEntry).toBeGreaterThan(11)
+  expect(ownPerEntry).toBeLessThan(25)
+})
+
 test('chart and table have every row and policy', () => {
   const row = { trace: 'web', accesses: 10, distinct: 4, share: 0.05, own: { lru: 0.5, other: 0.25 } }
   const results: EvictionResults = {
@@ -159,11 +219,27 @@ test('chart and table have every row and policy', () => {
       { ...row, isSized: true, reference: { sieve: 0.6 } },
     ],
     cpuNanos: { lru: 700, other: 800 },
+    costs: [
+      {
+        trace: 'web',
+        kind: 'large is slow',
+        share: 0.05,
+        plain: { lru: 0.4, other: 0.5 },
+        loadTime: { lru: 0.6, other: 0.55 },
+      },
+    ],
+    resident: {
+      lru: { entries: 1000, bytesPerEntry: 100.04, ownPerEntry: 0 },
+      other: { entries: 900, bytesPerEntry: 111, ownPerEntry: 11.06 },
+    },
   }
   const section = evictionSection(results)
   expect(section).toContain('| web | 5 % (1) | 50.00 % | 25.00 % | 60.00 % | 75.00 % |')
   expect(section).toContain('| web | 5 % of the bytes | 50.00 % | 25.00 % | 60.00 % | – |')
   expect(section).toContain('lru 700 ns, other 800 ns')
+  expect(section).toContain('| web | large is slow | 5 % of the bytes | 40.0 % → 60.0 % | 50.0 % → 55.0 % |')
+  expect(section).toContain('| Resident bytes | 100.0 | 111.0 |')
+  expect(section).toContain('| Of the policy | 0.0 | 11.1 |')
   const chart = evictionChart(results)
   // Two rows and the legend.
   expect(chart.match(/<circle/g)).toHaveLength(3 * 2)

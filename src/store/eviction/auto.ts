@@ -29,6 +29,8 @@ const FLOOR = 4
 const DRIFT = 0.002
 /** Accesses are counted in the sketch from this part of the threshold on: W-TinyLFU needs to know them when it starts. */
 const RECORDED_FROM = 0.25
+/** Until it is so much behind. */
+const RECORDED_TO = -0.5
 
 /** The sample is widened when there are fewer records in it than this part of a shadow's entries. */
 const WIDENED_BELOW = 0.25
@@ -50,8 +52,8 @@ export class Auto extends Queues {
   #cursor = 0
   /** Slots of the shadows from here on may still have keys that are not sampled any more. */
   #pruned = Number.POSITIVE_INFINITY
-  /** Entries of a shadow before that. */
-  #entriesBefore = 0
+  /** Part of all records that was in the sample before that. */
+  #shareBefore = 1
   /** By mode: how far it is ahead of the present one. */
   readonly #ahead = new Float64Array(3)
   #raised = 1
@@ -63,6 +65,7 @@ export class Auto extends Queues {
 
   constructor(context: EvictionContext) {
     super(context, Mode.S3_FIFO)
+    this.counts = true
   }
 
   override inserted(ref: Ref, hash: Hash, before: number): void {
@@ -70,7 +73,7 @@ export class Auto extends Queues {
     super.inserted(ref, hash, before)
     if (!isSampled(hash, this.#markedBits)) return
     this.#mark(ref)
-    if (isSampled(hash, this.#samplingBits)) this.#sample(hash)
+    if (isSampled(hash, this.#samplingBits)) this.#sample(ref, hash)
   }
 
   override accessed(ref: Ref): void {
@@ -78,7 +81,7 @@ export class Auto extends Queues {
     const bits = records.policyBits(ref)
     if ((bits & FREE_BIT) !== 0 && this.#shadows !== undefined) {
       const hash = hashOf(ref)
-      if (isSampled(hash, this.#samplingBits)) this.#sample(hash)
+      if (isSampled(hash, this.#samplingBits)) this.#sample(ref, hash)
       else if (!isSampled(hash, this.#markedBits)) records.setPolicyBits(ref, bits & ~FREE_BIT)
     }
     super.accessed(ref)
@@ -123,15 +126,20 @@ export class Auto extends Queues {
 
   /** Makes the sample smaller when there are more records than the shadows hold, and larger when there are few. */
   #resize(shadows: Shadows): void {
+    if (this.#pruned < shadows.slots) {
+      this.#prune(shadows)
+      return
+    }
+    const { entries, length } = shadows
     const count = this.context.count()
-    if (this.#pruned < shadows.slots) this.#prune(shadows)
-    else if (count >>> this.#samplingBits > shadows.entries) {
-      this.#entriesBefore = this.#entries(shadows)
-      while (count >>> this.#samplingBits > shadows.entries) this.#samplingBits++
+    const sampled = Math.max(length, count >>> this.#samplingBits)
+    if (sampled >= entries) {
+      this.#shareBefore = 2 ** -this.#samplingBits
+      this.#samplingBits++
+      while (count >>> this.#samplingBits > entries) this.#samplingBits++
       this.#markedBits = this.#samplingBits
       this.#pruned = 0
-    } else if (this.#samplingBits > 0 && count >>> this.#samplingBits < shadows.entries * WIDENED_BELOW)
-      this.#widen()
+    } else if (this.#samplingBits > 0 && sampled < entries * WIDENED_BELOW) this.#widen()
   }
 
   /** One step, so that no access waits for all of them. */
@@ -142,12 +150,11 @@ export class Auto extends Queues {
     this.#pruned = to
   }
 
-  /** Entries of a shadow: as many as there are records in the sample, and in those slots that are not pruned yet. */
-  #entries(shadows: Shadows): number {
-    const entries = Math.min(shadows.entries, Math.max(1, (this.context.count() + 1) >>> this.#samplingBits))
-    if (this.#pruned >= shadows.slots || this.#entriesBefore <= entries) return entries
-    const left = 1 - this.#pruned / shadows.slots
-    return entries + Math.floor((this.#entriesBefore - entries) * left)
+  /** What part of all records the shadows have: those of the sample, and the others in slots that are not pruned yet. */
+  #share(shadows: Shadows): number {
+    const share = 2 ** -this.#samplingBits
+    if (this.#pruned >= shadows.slots) return share
+    return share + (this.#shareBefore - share) * (1 - this.#pruned / shadows.slots)
   }
 
   /**
@@ -172,15 +179,17 @@ export class Auto extends Queues {
   }
 
   /** An access of a sampled key. */
-  #sample(hash: Hash): void {
+  #sample(ref: Ref, hash: Hash): void {
     this.#shadows ??= new Shadows(ENTRIES)
     const shadows = this.#shadows
     this.#forgetRemoved()
     this.#resize(shadows)
     const { mode } = this
-    const budget = this.#entries(shadows)
-    const hits = shadows.access(hash, budget)
-    const threshold = Math.max(MIN_THRESHOLD, THRESHOLD_SHARE * budget) * this.#raised
+    const share = this.#share(shadows)
+    const { arena, count, units } = this.context
+    const entries = Math.min(shadows.entries, (count() + 1) * share)
+    const hits = shadows.access(hash, arena.units(ref), units() * share)
+    const threshold = Math.max(MIN_THRESHOLD, THRESHOLD_SHARE * entries) * this.#raised
     const ahead = this.#ahead
     const present = (hits & HIT_OF_MODE[mode]) === 0 ? 0 : 1
     let best: Mode = mode
@@ -191,7 +200,7 @@ export class Auto extends Queues {
       if (ahead[other] > threshold && (best === mode || ahead[other] > ahead[best])) best = other
     }
     if (best !== mode) this.#changeTo(best)
-    else if (++this.#quiet > QUIET * Math.max(MIN_QUIET_ENTRIES, budget)) {
+    else if (++this.#quiet > QUIET * Math.max(MIN_QUIET_ENTRIES, entries)) {
       this.#raised = Math.max(1, this.#raised / RAISED)
       this.#quiet = 0
     }
@@ -205,6 +214,8 @@ export class Auto extends Queues {
       this.counts = true
     }
     this.changeMode(mode)
+    // While LRU hits less than S3-FIFO, what is new is read less often than what has been there for long.
+    this.drainsToOldest = this.#ahead[Mode.LRU] <= 0
     this.#ahead.fill(0)
     this.#raised = Math.min(MOST_RAISED, this.#raised * RAISED)
     this.#quiet = 0
@@ -213,7 +224,7 @@ export class Auto extends Queues {
   /** Counts accesses while W-TinyLFU may soon take over. */
   #record(threshold: number): void {
     const ahead = this.#ahead[Mode.W_TINY_LFU]
-    if (this.counts) this.counts = ahead >= 0
+    if (this.counts) this.counts = ahead >= threshold * RECORDED_TO
     else if (ahead > threshold * RECORDED_FROM) {
       this.sketch.reset()
       this.counts = true

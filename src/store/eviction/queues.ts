@@ -50,6 +50,8 @@ export class Queues implements EvictionPolicy {
   protected readonly sketch: FrequencySketch
   /** Whether accesses are counted in the sketch. */
   protected counts: boolean
+  /** Whether what another mode has left in the entrance is worth less than the rest, and becomes the oldest in W-TinyLFU. */
+  protected drainsToOldest = false
   #mode: Mode
   readonly #arena: Arena
   readonly #entrance: RecordList
@@ -258,7 +260,10 @@ export class Queues implements EvictionPolicy {
       const ref = this.#entrance.oldestBut(except)
       if (ref === NULL_REF) return
       this.#leave(ref, this.#state(ref))
-      this.#enter(ref, MAIN)
+      if (this.#isFull && this.drainsToOldest) {
+        this.#setState(ref, MAIN)
+        this.#main.addOldest(ref)
+      } else this.#enter(ref, MAIN)
     }
   }
 

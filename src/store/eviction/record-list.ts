@@ -29,6 +29,18 @@ export class RecordList {
     this.newest = ref
   }
 
+  /** Adds a record as the oldest. */
+  addOldest(ref: Ref): void {
+    const words = this.#arena.words[ref >>> this.#arena.shift]
+    const at = (ref & this.#arena.unitMask) << 1
+    const second = this.oldest
+    words[at + NEWER] = second
+    words[at + OLDER] = NULL_REF
+    if (second === NULL_REF) this.newest = ref
+    else this.#setLink(second, OLDER, ref)
+    this.oldest = ref
+  }
+
   remove(ref: Ref): void {
     const words = this.#arena.words[ref >>> this.#arena.shift]
     const at = (ref & this.#arena.unitMask) << 1

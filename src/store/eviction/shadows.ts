@@ -5,8 +5,8 @@ import { FrequencySketch } from './sketch.ts'
 
 /*
  * A key has a slot, found by its hash. Each policy has its queues as doubly linked lists over the slots, and a state for
- * each slot: in which queue it is, 0 for none. A slot without a queue is free. All entries count alike. Slots are int16:
- * a shadow has at most some thousand entries.
+ * each slot: in which queue it is, 0 for none. A slot without a queue is free. Slots are int16: a shadow has at most some
+ * thousand entries. Its budget is in units, and an entry counts with those of the record.
  */
 
 /** Bits of what `access` returns. */
@@ -23,20 +23,28 @@ const SMALL_SHARE = 0.1
 const WINDOW_SHARE = 0.01
 const PROTECTED_SHARE = 0.8
 const MAX_HITS = 3
+const GHOST_SHARE = 0.9
 
 /** Lists over slots, and which one each slot is in; 0: none. */
 class Lists {
   readonly lengths: Int32Array
+  /** The sums of the units. */
+  readonly units: Float64Array
   readonly list: Uint8Array
   readonly #slots: number
+  readonly #unitsOf: Int32Array
   readonly #newer: Int16Array
   readonly #older: Int16Array
 
-  constructor(slots: number, count: number) {
+  /** @param unitsOf by slot */
+  constructor(unitsOf: Int32Array, count: number) {
+    const slots = unitsOf.length
     this.#slots = slots
+    this.#unitsOf = unitsOf
     this.list = new Uint8Array(slots)
     // The list `i` is a ring through the place after the slots and `i` others.
     this.lengths = new Int32Array(count + 1)
+    this.units = new Float64Array(count + 1)
     this.#newer = new Int16Array(slots + count + 1)
     this.#older = new Int16Array(slots + count + 1)
     this.clear()
@@ -51,6 +59,7 @@ class Lists {
       this.#older[newer] = older
       this.#newer[older] = newer
       this.lengths[before]--
+      this.units[before] -= this.#unitsOf[slot]
     }
     this.list[slot] = list
     if (list === 0) return
@@ -61,6 +70,12 @@ class Lists {
     this.#newer[second] = slot
     this.#older[ring] = slot
     this.lengths[list]++
+    this.units[list] += this.#unitsOf[slot]
+  }
+
+  /** The units of a slot are about to grow by `growth`. */
+  grow(slot: number, growth: number): void {
+    this.units[this.list[slot]] += growth
   }
 
   /** The oldest slot of a list that is not empty. */
@@ -71,6 +86,7 @@ class Lists {
   clear(): void {
     this.list.fill(0)
     this.lengths.fill(0)
+    this.units.fill(0)
     for (let ring = this.#slots; ring < this.#newer.length; ring++)
       this.#newer[ring] = this.#older[ring] = ring
   }
@@ -89,6 +105,7 @@ export class Shadows {
   /** The most entries of a shadow, a power of two. */
   readonly entries: number
   readonly #hashes: Int32Array
+  readonly #units: Int32Array
   /** The next slot of the same bucket, or the next free one. */
   readonly #next: Int16Array
   readonly #buckets: Int16Array
@@ -98,26 +115,40 @@ export class Shadows {
   readonly #s3: Lists
   readonly #hits: Uint8Array
   readonly #tinyLfu: Lists
+  readonly #all: readonly Lists[]
   readonly #sketch: FrequencySketch
 
   constructor(entries: number) {
     const slots = SLOTS_PER_ENTRY * entries + MORE_SLOTS
     this.entries = entries
     this.#hashes = new Int32Array(slots)
+    this.#units = new Int32Array(slots)
     this.#next = new Int16Array(slots)
     this.#buckets = new Int16Array(SLOTS_PER_ENTRY * entries)
     this.#bucketShift = Math.clz32(this.#buckets.length) + 1
-    this.#lru = new Lists(slots, 1)
-    this.#s3 = new Lists(slots, 3)
+    this.#lru = new Lists(this.#units, 1)
+    this.#s3 = new Lists(this.#units, 3)
     this.#hits = new Uint8Array(slots)
-    this.#tinyLfu = new Lists(slots, 3)
+    this.#tinyLfu = new Lists(this.#units, 3)
+    this.#all = [this.#lru, this.#s3, this.#tinyLfu]
     this.#sketch = new FrequencySketch({ bytes: 0 })
     this.clear()
   }
 
-  /** Counts an access of a key in shadows of `budget` entries each, and returns which of them hit. */
-  access(hash: Hash, budget: number): number {
+  /** The most entries that one of them has. */
+  get length(): number {
+    const [lru, s3, tinyLfu] = [this.#lru.lengths, this.#s3.lengths, this.#tinyLfu.lengths]
+    return Math.max(lru[ALL], s3[SMALL] + s3[MAIN], tinyLfu[WINDOW] + tinyLfu[PROBATION] + tinyLfu[PROTECTED])
+  }
+
+  /** Counts an access of a key whose record has `units`, in shadows of `budget` units each, and returns which of them hit. */
+  access(hash: Hash, units: number, budget: number): number {
     const slot = this.#slotOf(hash)
+    const growth = units - this.#units[slot]
+    if (growth !== 0) {
+      for (const lists of this.#all) lists.grow(slot, growth)
+      this.#units[slot] = units
+    }
     return (
       this.#accessLru(slot, budget) | this.#accessS3(slot, budget) | this.#accessTinyLfu(slot, hash, budget)
     )
@@ -145,7 +176,7 @@ export class Shadows {
   }
 
   clear(): void {
-    for (const lists of [this.#lru, this.#s3, this.#tinyLfu]) lists.clear()
+    for (const lists of this.#all) lists.clear()
     this.#buckets.fill(NONE)
     const { length } = this.#next
     for (let slot = 0; slot < length; slot++) this.#next[slot] = slot + 1 < length ? slot + 1 : NONE
@@ -155,9 +186,11 @@ export class Shadows {
 
   #accessLru(slot: number, budget: number): number {
     const lists = this.#lru
+    const { lengths, units } = lists
     const hit = lists.list[slot] === 0 ? 0 : LRU_HIT
     lists.put(slot, ALL)
-    while (lists.lengths[ALL] > budget) this.#drop(lists, lists.oldest(ALL))
+    while ((units[ALL] > budget || lengths[ALL] > this.entries) && lengths[ALL] > 1)
+      this.#drop(lists, lists.oldest(ALL))
     return hit
   }
 
@@ -169,11 +202,14 @@ export class Shadows {
       if (hits[slot] < MAX_HITS) hits[slot]++
       return S3_HIT
     }
-    const { lengths } = lists
+    const { lengths, units } = lists
     lists.put(slot, 0)
-    const small = Math.max(1, Math.floor(budget * SMALL_SHARE))
-    while (lengths[SMALL] + lengths[MAIN] >= budget) {
-      const isSmall = lengths[SMALL] > 0 && (lengths[SMALL] >= small || lengths[MAIN] === 0)
+    const own = this.#units[slot]
+    const small = Math.max(0, budget * SMALL_SHARE - own)
+    for (;;) {
+      const length = lengths[SMALL] + lengths[MAIN]
+      if (length === 0 || (units[SMALL] + units[MAIN] + own <= budget && length < this.entries)) break
+      const isSmall = lengths[SMALL] > 0 && (units[SMALL] > small || lengths[MAIN] === 0)
       const oldest = lists.oldest(isSmall ? SMALL : MAIN)
       const count = hits[oldest]
       if (count >= (isSmall ? 2 : 1)) {
@@ -181,7 +217,7 @@ export class Shadows {
         lists.put(oldest, MAIN)
       } else if (isSmall) {
         lists.put(oldest, GHOST)
-        if (lengths[GHOST] > budget - small) this.#drop(lists, lists.oldest(GHOST))
+        if (lengths[GHOST] > length * GHOST_SHARE) this.#drop(lists, lists.oldest(GHOST))
       } else this.#drop(lists, oldest)
     }
     hits[slot] = 0
@@ -191,33 +227,45 @@ export class Shadows {
 
   #accessTinyLfu(slot: number, hash: Hash, budget: number): number {
     const lists = this.#tinyLfu
-    const { lengths } = lists
-    this.#sketch.resizeFor(budget)
-    this.#sketch.add(hash, budget)
+    const { lengths, units } = lists
+    const length = lengths[WINDOW] + lengths[PROBATION] + lengths[PROTECTED]
+    this.#sketch.resizeFor(length)
+    this.#sketch.add(hash, Math.max(1, length))
     const list = lists.list[slot]
-    const window = Math.max(1, Math.floor(budget * WINDOW_SHARE))
+    const window = budget * WINDOW_SHARE
     if (list !== 0) {
       lists.put(slot, list === WINDOW ? WINDOW : PROTECTED)
-      if (lengths[PROTECTED] > (budget - window) * PROTECTED_SHARE)
+      if (units[PROTECTED] > (budget - window) * PROTECTED_SHARE)
         lists.put(lists.oldest(PROTECTED), PROBATION)
       return TINY_LFU_HIT
     }
+    const own = this.#units[slot]
+    let isFull = false
+    for (;;) {
+      const left = lengths[WINDOW] + lengths[PROBATION] + lengths[PROTECTED]
+      const used = units[WINDOW] + units[PROBATION] + units[PROTECTED]
+      if (left === 0 || (used + own <= budget && left < this.entries)) break
+      isFull = true
+      this.#drop(lists, this.#tinyLfuVictim(window))
+    }
     lists.put(slot, WINDOW)
-    while (lengths[WINDOW] > window) {
-      const candidate = lists.oldest(WINDOW)
-      lists.put(candidate, PROBATION)
-      if (lengths[WINDOW] + lengths[PROBATION] + lengths[PROTECTED] <= budget) continue
-      // The candidate is in probation: the oldest of it is another one, unless it is the only one.
-      const oldest = lengths[PROBATION] > 1 ? lists.oldest(PROBATION) : lists.oldest(PROTECTED)
-      const isWorse =
-        lengths[PROBATION] + lengths[PROTECTED] === 1 || this.#frequency(candidate) <= this.#frequency(oldest)
-      this.#drop(lists, isWorse ? candidate : oldest)
-    }
-    while (lengths[WINDOW] + lengths[PROBATION] + lengths[PROTECTED] > budget) {
-      const from = lengths[PROBATION] > 0 ? PROBATION : lengths[PROTECTED] > 0 ? PROTECTED : WINDOW
-      this.#drop(lists, lists.oldest(from))
-    }
+    const most = isFull ? window + 2 * own : window
+    while (units[WINDOW] > most && lengths[WINDOW] > 1) lists.put(lists.oldest(WINDOW), PROBATION)
     return 0
+  }
+
+  /** As the policy does it: what leaves the window competes with the oldest of the rest. */
+  #tinyLfuVictim(window: number): number {
+    const lists = this.#tinyLfu
+    const { lengths, units } = lists
+    const rest = lengths[PROBATION] > 0 ? PROBATION : PROTECTED
+    if (lengths[rest] === 0) return lists.oldest(WINDOW)
+    const oldest = lists.oldest(rest)
+    if (lengths[WINDOW] === 0 || units[WINDOW] < window) return oldest
+    const candidate = lists.oldest(WINDOW)
+    if (this.#frequency(candidate) <= this.#frequency(oldest)) return candidate
+    lists.put(candidate, PROBATION)
+    return oldest
   }
 
   #frequency(slot: number): number {

@@ -35,7 +35,7 @@ function hits(policy: EvictionName, keys: Iterable<number>): number {
 }
 
 function* loop(): Generator<number> {
-  for (let i = 0; i < 60_000; i++) yield i % 1000
+  for (let i = 0; i < 100_000; i++) yield i % 1000
 }
 
 /** A working set that drifts: what was read lately is read again, nothing else. */
@@ -68,7 +68,8 @@ describe('auto', () => {
       at.get(`k${i - 5}`)
     }
     expect(at.store.evictionBytes).toBeGreaterThan(10_000)
-    expect(at.store.evictionBytes).toBeLessThan(MIB / 16)
+    // 2 bytes for each entry and up to 22 while W-TinyLFU may take over; the shadows have 240 KB.
+    expect(at.store.evictionBytes).toBeLessThan(24 * at.store.size)
     expect(at.put('large', MIB - at.store.minBytes - 56)).not.toBe(NULL_REF)
     expect([at.scan(), at.store.evictionBytes]).toEqual([['large'], 0])
     for (let i = 0; i < 30_000; i++) at.put(`k${i}`, 40)
@@ -127,23 +128,60 @@ describe('the shadows', () => {
         model = model.filter((each) => each !== hash)
         continue
       }
-      const found = shadows.access(hash, budget)
+      const found = shadows.access(hash, 3, 3 * budget)
       expect((found & LRU_HIT) !== 0).toBe(model.includes(hash))
       model = [hash, ...model.filter((each) => each !== hash)].slice(0, budget)
       if (random() % 50 === 0) {
         shadows.remove(hash)
-        expect(shadows.access(hash, budget)).toBe(0)
-        expect(shadows.access(hash, budget) & (LRU_HIT | S3_HIT)).toBe(LRU_HIT | S3_HIT)
+        expect(shadows.access(hash, 3, 3 * budget)).toBe(0)
+        expect(shadows.access(hash, 3, 3 * budget) & (LRU_HIT | S3_HIT)).toBe(LRU_HIT | S3_HIT)
         model = [hash, ...model.filter((each) => each !== hash)].slice(0, budget)
       }
     }
     shadows.prune(0, shadows.slots, (hash) => hash % 2 === 0)
     for (let key = 0; key < 200; key++) {
       const hash = mix(key) as Hash
-      if (hash % 2 !== 0) expect(shadows.access(hash, 64) & (LRU_HIT | S3_HIT | TINY_LFU_HIT)).toBe(0)
+      if (hash % 2 !== 0) expect(shadows.access(hash, 3, 192) & (LRU_HIT | S3_HIT | TINY_LFU_HIT)).toBe(0)
     }
-    shadows.access(mix(2) as Hash, 64)
+    shadows.access(mix(2) as Hash, 3, 192)
+    expect(shadows.length).toBeLessThanOrEqual(64)
     shadows.clear()
-    expect(shadows.access(mix(2) as Hash, 64)).toBe(0)
+    expect(shadows.access(mix(2) as Hash, 3, 192)).toBe(0)
+  })
+
+  test('entries count with their units, which may change, and not more of them than there are slots for', () => {
+    const shadows = new Shadows(64)
+    const [large, first, second] = [1, 2, 3].map((key) => mix(key) as Hash)
+    shadows.access(first, 10, 100)
+    shadows.access(second, 10, 100)
+    expect(shadows.access(first, 10, 100) & LRU_HIT).toBe(LRU_HIT)
+    // It leaves room for one of them.
+    shadows.access(large, 85, 100)
+    expect(shadows.access(first, 10, 100) & LRU_HIT).toBe(LRU_HIT)
+    expect(shadows.access(second, 10, 100) & LRU_HIT).toBe(0)
+    // What was large is small now.
+    shadows.access(large, 10, 100)
+    for (const hash of [first, second, large]) expect(shadows.access(hash, 10, 100) & LRU_HIT).toBe(LRU_HIT)
+    for (let key = 10; key < 1000; key++) shadows.access(mix(key) as Hash, 1, 10_000)
+    expect(shadows.length).toBe(64)
+  })
+
+  test('a policy with entries of any size keeps its budget of units, as the sum of an array', () => {
+    const shadows = new Shadows(256)
+    const random = seededRandom(9)
+    const sizes = new Map<Hash, number>()
+    let model: Hash[] = []
+    for (let i = 0; i < 20_000; i++) {
+      const hash = mix(Math.min(random() % 300, random() % 300)) as Hash
+      if (!sizes.has(hash) || random() % 30 === 0) sizes.set(hash, 1 + (random() % 40))
+      const units = sizes.get(hash) as number
+      expect((shadows.access(hash, units, 1000) & LRU_HIT) !== 0).toBe(model.includes(hash))
+      model = [hash, ...model.filter((each) => each !== hash)]
+      for (let sum = 0, at = 0; at < model.length; at++) {
+        // The units of a key are those of its last access.
+        sum += sizes.get(model[at]) as number
+        if (sum > 1000) model = model.slice(0, at)
+      }
+    }
   })
 })
