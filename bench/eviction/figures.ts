@@ -22,9 +22,10 @@ export interface EvictionResults {
   readonly rows: readonly EvictionRow[]
   /** By policy of the store: CPU time per access over all rows, ns. */
   readonly cpuNanos: Readonly<Record<string, number>>
-  readonly costs: readonly CostRow[]
+  /** Undefined in results of before they were measured. */
+  readonly costs?: readonly CostRow[]
   /** By policy of the store. */
-  readonly resident: Readonly<Record<string, Resident>>
+  readonly resident?: Readonly<Record<string, Resident>>
 }
 
 /** Saved load time of one trace with load times, as a share of that without a cache, by policy of the store. */

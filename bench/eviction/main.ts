@@ -103,7 +103,7 @@ function nanosOf(played: readonly Played[]): number {
   return (1000 * sum(({ cpuMicros }) => cpuMicros)) / sum(({ accesses }) => accesses)
 }
 
-function print({ rows, cpuNanos, costs, resident }: EvictionResults): void {
+function print({ rows, cpuNanos, costs = [], resident = {} }: EvictionResults): void {
   const percent = (share: number | undefined): string =>
     share === undefined ? '–' : (100 * share).toFixed(2)
   console.log('hits in % of the accesses; (name): a plain implementation of the published policy')

@@ -31,7 +31,7 @@ export async function measureResident(policy: string, entries: number): Promise<
 }
 
 /** Fills a store to its budget, goes on for as many new keys, and reads some of them: all that a policy keeps is there. */
-function resident(eviction: EvictionPolicyFactory, entries: number): Resident {
+export function resident(eviction: EvictionPolicyFactory, entries: number): Resident {
   fill(storeOf(2 ** 40, eviction), 10_000)
   const maxBytes = budgetOf(entries)
   globalThis.gc?.()

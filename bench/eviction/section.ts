@@ -29,6 +29,20 @@ export function evictionSection(results: EvictionResults | undefined): string {
       ]),
     ),
     `CPU time per access, over all rows: ${own.map((name) => `${name} ${Math.round(cpuNanos[name])} ns`).join(', ')}.`,
+    ...costSection(costs, own),
+    ...residentSection(resident, own),
+    `(\`${command}\`: ${Object.values(conditions).join('; ')}.)`,
+  ].join('\n\n')
+}
+
+function capacity({ distinct, share, isSized }: EvictionRow): string {
+  const part = `${100 * share} %`
+  return isSized ? `${part} of the bytes` : `${part} (${count(Math.max(1, Math.floor(distinct * share)))})`
+}
+
+function costSection(costs: EvictionResults['costs'], own: readonly string[]): string[] {
+  if (costs === undefined) return []
+  return [
     "Load time that is saved, as a share of that without a cache: plain → with `evictionCost: 'load-time'`. Sizes and load times are made, and vary by a factor of e in a standard deviation.",
     table(
       ['Trace', 'Load times', 'Capacity', ...own],
@@ -39,6 +53,12 @@ export function evictionSection(results: EvictionResults | undefined): string {
         ...own.map((name) => `${savedPart(plain[name])} → ${savedPart(loadTime[name])}`),
       ]),
     ),
+  ]
+}
+
+function residentSection(resident: EvictionResults['resident'], own: readonly string[]): string[] {
+  if (resident === undefined) return []
+  return [
     `Resident memory per entry, with a key of 16 and a value of ${RESIDENT_VALUE_BYTES} bytes, and of it what the policy counts beside the entries:`,
     table(
       ['', ...own],
@@ -48,13 +68,7 @@ export function evictionSection(results: EvictionResults | undefined): string {
         ['Of the policy', ...own.map((name) => figure(resident[name].ownPerEntry, 1, ''))],
       ],
     ),
-    `(\`${command}\`: ${Object.values(conditions).join('; ')}.)`,
-  ].join('\n\n')
-}
-
-function capacity({ distinct, share, isSized }: EvictionRow): string {
-  const part = `${100 * share} %`
-  return isSized ? `${part} of the bytes` : `${part} (${count(Math.max(1, Math.floor(distinct * share)))})`
+  ]
 }
 
 function savedPart(share: number): string {
