@@ -42,9 +42,9 @@ export function jumps(): Trace {
 }
 
 /** Ids are renumbered in the order of their first access. */
-export function trace(name: string, keyAt: (i: number) => number, accesses: number = ACCESSES): Trace {
+function trace(name: string, keyAt: (i: number) => number): Trace {
   const numbered = new Map<number, number>()
-  const ids = Uint32Array.from({ length: accesses }, (_, i) => {
+  const ids = Uint32Array.from({ length: ACCESSES }, (_, i) => {
     const key = keyAt(i)
     const id = numbered.get(key) ?? numbered.size
     numbered.set(key, id)
@@ -53,13 +53,12 @@ export function trace(name: string, keyAt: (i: number) => number, accesses: numb
   return { name, ids, sizes: undefined, distinct: numbered.size }
 }
 
-/** In [0, 1). */
-export function uniform(random: Random): number {
+function uniform(random: Random): number {
   return random() / 2 ** 32
 }
 
 /** Draws 0 to `keys - 1`, the k-th with a probability proportional to `k ** -skew`. */
-export function zipf(keys: number, skew: number, random: Random): () => number {
+function zipf(keys: number, skew: number, random: Random): () => number {
   const sums = new Float64Array(keys)
   let sum = 0
   for (let k = 0; k < keys; k++) {
