@@ -131,13 +131,11 @@ export class Routing {
     }
     const context = this.#cluster.contextOf(client.group, client.protocol, client.noTouch, false)
     const isPlain = client.replyMode === 'on' && !link.isClosed && !command.mayWait
-    if (isTracing()) {
-      this.#forwardTraced(client, command, args, link, context, isPlain)
+    if (!isPlain || isTracing()) {
+      this.#forwardAlone(client, command, args, link, context, isPlain)
       return SENT
     }
-    const receiver = isPlain
-      ? client.deferForwardedReply(link, context)
-      : this.#dispatcher.requestOf(forwardContextOf(client), command, args, deferReply(client))
+    const receiver = client.deferForwardedReply(link, context)
     if (args.frameStart >= 0) link.send(receiver, context, args.buf, args.frameStart, args.frameEnd)
     else {
       const request = requestBytes(args)
@@ -146,8 +144,8 @@ export class Routing {
     return SENT
   }
 
-  /** The same with spans: its reply has a place of its own. */
-  #forwardTraced(
+  /** The same for a request that has spans, or waits: its reply has a place of its own. */
+  #forwardAlone(
     client: Client,
     command: Command,
     args: Args,
@@ -155,7 +153,7 @@ export class Routing {
     context: number,
     isPlain: boolean,
   ): void {
-    const span = beginCommand(client, command, client.group, client.trace)
+    const span = isTracing() ? beginCommand(client, command, client.group, client.trace) : undefined
     const receiver = isPlain
       ? client.deferForwardedReply(link, context).deferred(link, 0)
       : this.#dispatcher.requestOf(
