@@ -30,6 +30,8 @@ interface WaitedKey {
   readonly waiting: Set<Waiting>
   /** How many of them are to be told that the key has no value of their type. */
   losable: number
+  /** Whether it was seen to have a value since it is among those that were written. */
+  hasHadValue: boolean
 }
 
 interface WaitedGroup {
@@ -125,7 +127,7 @@ export class KeyWaits implements Waits, Watcher {
     for (const name of waiting.names) {
       let key = waited.keys.get(name)
       if (key === undefined) {
-        key = { group, name, waiting: new Set(), losable: 0 }
+        key = { group, name, waiting: new Set(), losable: 0, hasHadValue: false }
         waited.keys.set(name, key)
       }
       key.waiting.add(waiting)
@@ -137,7 +139,14 @@ export class KeyWaits implements Waits, Watcher {
   written(group: Group, bytes: Buffer, start: number, end: number): void {
     if (this.#isServing) return
     const key = this.#groups.get(group)?.keys.get(bytes.toString('latin1', start, end))
-    if (key !== undefined) this.#note(key)
+    if (key === undefined) return
+    // Redis: in a transaction, keys are served in the order in which they were created. It is not known yet whether this
+    // command creates the key: one that is still without a value has only been asked for until now (LPOP).
+    if (this.#ready.has(key) && !key.hasHadValue) {
+      key.hasHadValue = group.store.peek(bytes, start, end) !== NULL_REF
+      if (!key.hasHadValue) this.#ready.delete(key)
+    }
+    this.#note(key)
   }
 
   /** A key that has waiting clients was loaded, for another client. */
@@ -182,6 +191,7 @@ export class KeyWaits implements Waits, Watcher {
   }
 
   #note(key: WaitedKey): void {
+    if (!this.#ready.has(key)) key.hasHadValue = false
     this.#ready.add(key)
     if (this.#isScheduled) return
     this.#isScheduled = true

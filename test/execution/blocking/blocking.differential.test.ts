@@ -129,6 +129,39 @@ describeWithRedis('blocking commands', (redis) => {
       await compare('unblocked')
       harness.group('cache').store.verify()
     })
-    await fc.assert(property, { numRuns: 150 })
+    await fc.assert(property, {
+      numRuns: 150,
+      examples: [
+        [
+          [
+            { client: 0, command: ['BLPOP', 'c', 'a', '0'] },
+            {
+              client: -1,
+              block: [
+                ['LPOP', 'a'],
+                ['RPUSH', 'c', '1'],
+                ['RPUSH', 'a', '1'],
+              ],
+            },
+            { client: -1, command: ['DEL', 'a'] },
+          ],
+        ],
+        [
+          [
+            { client: 0, command: ['BLPOP', 'c', 'a', '0'] },
+            {
+              client: -1,
+              block: [
+                ['RPUSH', 'c', '1'],
+                ['RPUSH', 'a', '1'],
+                ['LPOP', 'c'],
+                ['RPUSH', 'c', '2'],
+              ],
+            },
+            { client: -1, command: ['DEL', 'a'] },
+          ],
+        ],
+      ],
+    })
   })
 })
