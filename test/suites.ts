@@ -41,8 +41,8 @@ export const ALONE: readonly string[] = [
   'test/server/connection.test.ts',
 ]
 
-/** Tests that need gigabytes of memory. */
-export const HEAVY: readonly string[] = ['test/attack/long.test.ts']
+/** Tests that need gigabytes of memory, or minutes. */
+export const HEAVY: readonly string[] = ['test/attack/long.test.ts', 'test/store/eviction/auto-kinds.test.ts']
 
 /** The paths as patterns of Vitest. */
 export function patterns(paths: readonly string[]): string[] {

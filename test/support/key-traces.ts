@@ -42,9 +42,9 @@ export function jumps(): Trace {
 }
 
 /** Ids are renumbered in the order of their first access. */
-function trace(name: string, keyAt: (i: number) => number): Trace {
+export function trace(name: string, keyAt: (i: number) => number, accesses: number = ACCESSES): Trace {
   const numbered = new Map<number, number>()
-  const ids = Uint32Array.from({ length: ACCESSES }, (_, i) => {
+  const ids = Uint32Array.from({ length: accesses }, (_, i) => {
     const key = keyAt(i)
     const id = numbered.get(key) ?? numbered.size
     numbered.set(key, id)
@@ -53,12 +53,13 @@ function trace(name: string, keyAt: (i: number) => number): Trace {
   return { name, ids, sizes: undefined, distinct: numbered.size }
 }
 
-function uniform(random: Random): number {
+/** In [0, 1). */
+export function uniform(random: Random): number {
   return random() / 2 ** 32
 }
 
 /** Draws 0 to `keys - 1`, the k-th with a probability proportional to `k ** -skew`. */
-function zipf(keys: number, skew: number, random: Random): () => number {
+export function zipf(keys: number, skew: number, random: Random): () => number {
   const sums = new Float64Array(keys)
   let sum = 0
   for (let k = 0; k < keys; k++) {
