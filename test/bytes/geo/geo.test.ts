@@ -86,6 +86,8 @@ function areasAround([longitude, latitude]: Point): SearchArea[] {
 test('a geohash decodes to a position within its cell', () => {
   fc.assert(
     fc.property(longitude, latitude, (x, y) => {
+      // Redis: the greatest values are one cell too far.
+      fc.pre(x + MAX_LONGITUDE < 2 * MAX_LONGITUDE && y + MAX_LATITUDE < 2 * MAX_LATITUDE)
       const position = decoded(geohashScore(x, y))
       expect(Math.abs(position.longitude - x)).toBeLessThan(360 / 2 ** 26)
       expect(Math.abs(position.latitude - y)).toBeLessThan(171 / 2 ** 26)
