@@ -6,6 +6,10 @@ import type { MemoryResults } from './memory.ts'
 import type { OriginResults } from './origins/figures.ts'
 import { table } from './reference.ts'
 
+interface Measured {
+  readonly conditions: Readonly<Record<string, string>>
+}
+
 export interface AllResults {
   readonly server: ServerResults | undefined
   readonly memory: MemoryResults | undefined
@@ -20,10 +24,26 @@ export function summarySection({ server, memory, cluster, origins }: AllResults)
     memoryRow(memory),
     ...stampedeRows(origins),
   ]
-  const conditions = server?.conditions
-  const where = conditions && [conditions.date, conditions.cpu, conditions.node].join('; ')
-  const caption = where === undefined ? 'not measured yet' : where
-  return `${table(['Measured', 'Erinys', 'Compared with'], rows)}\n\n(${caption}.)`
+  const measured = {
+    'GET from memory': server,
+    forwarded: cluster,
+    'memory per entry': memory,
+    misses: origins,
+  }
+  return `${table(['Measured', 'Erinys', 'Compared with'], rows)}\n\n(${captionOf(measured)}.)`
+}
+
+/** When and where: once, if it is the same for all figures. */
+function captionOf(measured: Readonly<Record<string, Measured | undefined>>): string {
+  const byConditions = new Map<string, string[]>()
+  for (const [what, results] of Object.entries(measured)) {
+    const { date, cpu, node } = results?.conditions ?? {}
+    const where = results === undefined ? 'not measured yet' : [date, cpu, node].join('; ')
+    byConditions.set(where, [...(byConditions.get(where) ?? []), what])
+  }
+  const [first, ...others] = [...byConditions]
+  if (others.length === 0) return first[0]
+  return [...byConditions].map(([where, whats]) => `${whats.join(', ')}: ${where}`).join('. ')
 }
 
 function serverRow(results: ServerResults | undefined, depth: number): string[] {
