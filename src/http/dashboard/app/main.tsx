@@ -42,7 +42,7 @@ interface Asked {
 function useNode(isPaused: boolean, node: string | undefined): Asked {
   const history = useRef(new History())
   const nodes = useRef<readonly string[]>([])
-  const server = useRef<string>()
+  const server = useRef<string | undefined>(undefined)
   const [, setTick] = useState(0)
   const [problem, setProblem] = useState<string>()
   useEffect(() => {
