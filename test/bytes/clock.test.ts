@@ -30,6 +30,8 @@ test('a system timer never runs early, however long its delay is', () => {
     systemTimers.after(2 ** 40, () => undefined)()
     expect(timeout.mock.calls[0][1]).toBe(2 ** 31 - 1)
   } finally {
+    // First: otherwise the end of the test would restore the timer of `vi`, for all files that follow in this process.
+    timeout.mockRestore()
     vi.useRealTimers()
   }
 })
