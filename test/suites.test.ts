@@ -9,7 +9,8 @@ const root = join(import.meta.dirname, '..')
 const listed = [...PROCESSES, ...HEAVY]
 /** Calls that start a slow program. redis-server starts quickly. */
 const STARTS = /from '[^']*support\/(cli|compiled|etcd|mariadb|node-process|postgres|postgres-server)\.ts'/
-const NEEDS_PROCESS = /micro\/measure\.ts'|support\/garbage\.ts'|\bmemoryUsage\(\)|\bvi\.mock\(/
+const NEEDS_PROCESS =
+  /micro\/measure\.ts'|support\/garbage\.ts'|\bmemoryUsage\(\)|\bvi\.(mock|useFakeTimers)\(|\bspyOn\(globalThis/
 
 function testFiles(): string[] {
   return readdirSync(join(root, 'test'), { recursive: true })
@@ -21,7 +22,7 @@ test.each([...ALONE, ...listed])('%s exists', (path) => {
   expect(existsSync(join(root, path))).toBe(true)
 })
 
-test('tests that measure memory or replace modules have a process of their own', () => {
+test('tests that measure memory, or replace modules or timers, have a process of their own', () => {
   const shared = testFiles().filter((path) => ![...ALONE, ...listed].some((each) => path.startsWith(each)))
   expect(shared.filter((path) => NEEDS_PROCESS.test(readFileSync(join(root, path), 'utf8')))).toEqual([])
 })

@@ -27,8 +27,9 @@ export const PROCESSES: readonly string[] = [
   'test/server/idle.test.ts',
 ]
 
-/** Tests that measure the memory of their process, or replace modules: each has a process of its own. */
+/** Tests that measure the memory of their process, or replace modules or timers: each has a process of its own. */
 export const ALONE: readonly string[] = [
+  'test/bytes/clock.test.ts',
   'test/cluster/liveness/derived.test.ts',
   'test/commands/keys/keyspace.test.ts',
   'test/commands/sorted-sets/large-combinations.test.ts',
@@ -39,6 +40,7 @@ export const ALONE: readonly string[] = [
   'test/resp/allocation.test.ts',
   'test/resp/bounds.test.ts',
   'test/server/connection.test.ts',
+  'test/server/output/socket-writer.test.ts',
 ]
 
 /** Tests that need gigabytes of memory, or minutes. */
