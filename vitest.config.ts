@@ -26,8 +26,6 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...alone, ...processes, ...heavy],
           maxWorkers: '100%',
-          // A process runs many files, each with modules of its own: that takes 60 % of the time.
-          isolate: false,
           sequence: { groupOrder: 0 },
         },
       },
