@@ -1,15 +1,14 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
-import { ALONE, HEAVY, PROCESSES, patterns } from './test/suites.ts'
+import { HEAVY, PROCESSES, patterns } from './test/suites.ts'
 import { TEST_TIMEOUT_MS, WAIT_MS } from './test/support/budget.ts'
 
 const processes = patterns(PROCESSES)
-const alone = patterns(ALONE)
 const heavy = patterns(HEAVY)
 
 /**
- * `npm test` runs `fast` and `alone`: they need nothing but Node.js. `npm run test:all` runs all, one project after the
- * other. A file that is named on the command line runs in its own project.
+ * `npm test` runs `fast`: it needs nothing but Node.js. `npm run test:all` runs all, one project after the other.
+ * A file that is named on the command line runs in its own project.
  */
 export default defineConfig({
   test: {
@@ -24,14 +23,10 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: [...alone, ...processes, ...heavy],
+          exclude: [...processes, ...heavy],
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },
         },
-      },
-      {
-        extends: true,
-        test: { name: 'alone', include: alone, maxWorkers: '100%', sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
@@ -40,12 +35,12 @@ export default defineConfig({
           include: processes,
           // Each of these files keeps several processes busy by itself, or waits for them.
           maxWorkers: Math.max(2, Math.ceil(availableParallelism() / 4)),
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
         extends: true,
-        test: { name: 'heavy', include: heavy, maxWorkers: 1, sequence: { groupOrder: 3 } },
+        test: { name: 'heavy', include: heavy, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },
