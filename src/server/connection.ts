@@ -127,7 +127,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     socket.on('data', (chunk: Buffer) => this.#received(chunk))
     socket.on('end', () => {
       this.#ended = true
-      this.#cancelWaits()
+      this.cancelWaits()
       this.resume()
     })
     socket.on('error', () => socket.destroy())
@@ -340,7 +340,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     if (!isBlocked && !hasMore) this.#unserved = 0
     this.#pauseReading((isBlocked || this.#unserved >= MAX_UNSERVED_BYTES) && !this.#closing)
     // Redis: a blocking command ends with its connection.
-    if (this.#ended) this.#cancelWaits()
+    if (this.#ended) this.cancelWaits()
     if (this.#ended && !isBlocked && !hasMore) this.#closing = true
     if (this.#closing) this.#finish()
     return hasMore && !this.#closing ? MORE : IDLE
@@ -405,10 +405,6 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     this.#services.speaksTls(this)
     this.#output.push(TLS_ON_PLAIN_PORT)
     this.close(true)
-  }
-
-  #cancelWaits(): void {
-    for (const wait of [...this.waits.values()]) wait.cancel()
   }
 
   #pauseReading(pause: boolean): void {

@@ -108,6 +108,12 @@ export abstract class ClientState {
     this.lastActiveAt = now
     this.group = group
   }
+
+  /** Ends its commands that wait for keys. */
+  cancelWaits(): void {
+    // A copy: each removes itself.
+    for (const wait of [...this.waits.values()]) wait.cancel()
+  }
 }
 
 /** A client: its state, and what its adapter does for it. */

@@ -104,7 +104,7 @@ export class Clients {
           })
     for (const connection of this.byId.values()) {
       // What a client waits for will not come any more. Other nodes send their clients' commands to the next owner.
-      if (!connection.isPeer) for (const wait of [...connection.waits.values()]) wait.cancel()
+      if (!connection.isPeer) connection.cancelWaits()
       connection.closeAfterReplies()
     }
     return closed
@@ -180,7 +180,7 @@ export class Clients {
     this.byId.delete(connection.id)
     this.#options.removed(connection)
     discardTransaction(connection)
-    for (const wait of [...connection.waits.values()]) wait.cancel()
+    connection.cancelWaits()
     const { peer } = connection
     if (peer !== undefined) this.#options.cluster?.connectionClosed(peer.name, connection)
     if (this.byId.size === 0) this.#emptied()
