@@ -8,7 +8,7 @@ import type { HttpOptions } from './options.ts'
 import { PlainConnection, type PlainHandlers, type PlainLimits } from './plain/connection.ts'
 import type { GatewayLog } from './ports.ts'
 import { type Problem, problemBody } from './responses/problem.ts'
-import { addProblem, type Headers } from './responses/responder.ts'
+import { addProblem, type Headers, headerLines } from './responses/responder.ts'
 
 /** Longer headers are refused with 431. Keys of 8 KiB fit, percent-encoded as a whole. */
 const MAX_HEADER_BYTES = 32 * 1024
@@ -236,7 +236,6 @@ function refuse(socket: Socket, isPlain: boolean): void {
   const body = problemBody(TOO_MANY)
   const headers: Headers = ['Connection', 'close', 'Content-Length', Buffer.byteLength(body)]
   addProblem(headers, TOO_MANY)
-  let head = 'HTTP/1.1 503 Service Unavailable\r\n'
-  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-  socket.end(`${head}\r\n${body}`, () => socket.destroy())
+  const head = `HTTP/1.1 503 Service Unavailable\r\n${headerLines(headers)}\r\n`
+  socket.end(head + body, () => socket.destroy())
 }

@@ -6,7 +6,7 @@ import type { Caller, Services } from '../ports.ts'
 import type { Read } from '../read.ts'
 import { RefusedError } from '../requests/body.ts'
 import { INTERNAL_ERROR } from '../responses/problem.ts'
-import { type Headers, Responder } from '../responses/responder.ts'
+import { type Headers, headerLines, Responder } from '../responses/responder.ts'
 import type { Place } from './connection.ts'
 import type { PlainRequest } from './request.ts'
 
@@ -56,9 +56,7 @@ export class PlainRead extends Responder implements Read {
   }
 
   protected override write(status: number, headers: Headers, body: Buffer | string | undefined): void {
-    let head = status === 200 ? OK : `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
-    // The node makes the values: none has a line end.
-    for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-    this.#place.fill(status, head, this.method === 'HEAD' ? undefined : body)
+    const line = status === 200 ? OK : `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
+    this.#place.fill(status, line + headerLines(headers), this.method === 'HEAD' ? undefined : body)
   }
 }

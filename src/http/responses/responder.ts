@@ -5,6 +5,13 @@ import { PROBLEM_JSON, type Problem, problemBody } from './problem.ts'
 /** Names and values in turn, as `writeHead` takes them: faster than an object. */
 export type Headers = (string | number)[]
 
+/** The lines of headers whose values the node makes: none has a line end. */
+export function headerLines(headers: Headers): string {
+  let lines = ''
+  for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`
+  return lines
+}
+
 /** Headers of every response: browsers do not guess the type of a value, and pages of other origins do not embed it. */
 export const SAFETY = [
   'X-Content-Type-Options',
