@@ -20,6 +20,7 @@ import {
   type TraceState,
   trace,
 } from '@opentelemetry/api'
+import { enableTracing } from '../../src/telemetry/tracing.ts'
 
 export interface RecordedSpan {
   readonly name: string
@@ -87,7 +88,7 @@ export interface RegisteredTracer {
   /** The names of a span and its ancestors, itself first. */
   pathOf(span: RecordedSpan | undefined): string[]
   named(name: string): RecordedSpan[]
-  remove(): void
+  remove: () => void
 }
 
 /** Registers the SDK. */
@@ -132,6 +133,18 @@ export function registerTracer(): RegisteredTracer {
     },
   }
   return registered
+}
+
+/** The same without a node, which looks for an SDK when it starts: traces until it is removed. */
+export function startTracing(): RegisteredTracer {
+  const sdk = registerTracer()
+  const { remove } = sdk
+  sdk.remove = () => {
+    remove()
+    enableTracing()
+  }
+  enableTracing()
+  return sdk
 }
 
 function spanOf(recorded: RecordedSpan): Span {

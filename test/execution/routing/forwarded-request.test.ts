@@ -5,17 +5,13 @@ import type { Link } from '../../../src/cluster/links/link.ts'
 import { ForwardedRequest } from '../../../src/execution/routing/forwarded-request.ts'
 import { begin, enableTracing, SpanKind, type TraceHeaders } from '../../../src/telemetry/tracing.ts'
 import { Harness } from '../../support/harness.ts'
-import { type RegisteredTracer, registerTracer } from '../../support/tracer.ts'
+import { type RegisteredTracer, startTracing } from '../../support/tracer.ts'
 
 let sdk: RegisteredTracer
 beforeAll(() => {
-  sdk = registerTracer()
-  enableTracing()
+  sdk = startTracing()
 })
-afterAll(() => {
-  sdk.remove()
-  enableTracing()
-})
+afterAll(() => sdk.remove())
 beforeEach(() => {
   sdk.spans.length = 0
 })

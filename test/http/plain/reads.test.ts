@@ -5,11 +5,10 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { PlainRequestReader } from '../../../src/http/plain/request.ts'
 import { sortedSet } from '../../../src/index.ts'
-import { enableTracing } from '../../../src/telemetry/tracing.ts'
 import { GatedOrigin } from '../../support/gated-origin.ts'
 import { closed, type HttpNode, open, received, startHttp } from '../../support/http.ts'
 import { poll } from '../../support/poll.ts'
-import { registerTracer } from '../../support/tracer.ts'
+import { startTracing } from '../../support/tracer.ts'
 
 const HEAD = 'Host: localhost\r\n'
 const get = (key: string, more = ''): string => `GET /cache/g/${key} HTTP/1.1\r\n${HEAD}${more}\r\n`
@@ -85,12 +84,8 @@ describe('a response is the same as that of node:http', () => {
     const node = await startHttp({ groups: { g: { ttl: '60s', jitter: 0, origin } } }, { clock })
     await responseTo(node, request('GET', 'text', ''))
     const untraced = await responseTo(node, request('GET', 'text', ''))
-    const sdk = registerTracer()
-    onTestFinished(() => {
-      sdk.remove()
-      enableTracing()
-    })
-    enableTracing()
+    const sdk = startTracing()
+    onTestFinished(() => sdk.remove())
     const traceparent = 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n'
     expect(await responseTo(node, request('GET', 'text', traceparent))).toBe(untraced)
     await poll(() => sdk.spans.some(({ hasEnded }) => hasEnded), 'the span')

@@ -3,8 +3,7 @@
 import { context, createTraceState, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { withTrace } from '../../../src/origin/sql/trace-comment.ts'
-import { enableTracing } from '../../../src/telemetry/tracing.ts'
-import { type RegisteredTracer, registerTracer } from '../../support/tracer.ts'
+import { type RegisteredTracer, startTracing } from '../../support/tracer.ts'
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const spanId = 'b7ad6b7169203331'
@@ -12,13 +11,9 @@ const TRACEPARENT = `traceparent='00-${traceId}-${spanId}-01'`
 
 let sdk: RegisteredTracer
 beforeAll(() => {
-  sdk = registerTracer()
-  enableTracing()
+  sdk = startTracing()
 })
-afterAll(() => {
-  sdk.remove()
-  enableTracing()
-})
+afterAll(() => sdk.remove())
 
 function traced(sql: string, tracestate = '', traceFlags = 1): string {
   // A state of an SDK may not be as clean as that of the API.

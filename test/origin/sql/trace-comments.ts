@@ -1,8 +1,8 @@
 // Statements with the trace of their load as a comment, the same in every database that has a log of statements.
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { begin, enableTracing, SpanKind, within } from '../../../src/telemetry/tracing.ts'
-import { type RegisteredTracer, registerTracer } from '../../support/tracer.ts'
+import { begin, SpanKind, within } from '../../../src/telemetry/tracing.ts'
+import { type RegisteredTracer, startTracing } from '../../support/tracer.ts'
 import { context, sqlOrigin, textOf } from './origins.ts'
 
 interface Database {
@@ -29,13 +29,9 @@ export function traceCommentTests(database: Database): void {
   describe('the trace as a comment', () => {
     let sdk: RegisteredTracer
     beforeAll(() => {
-      sdk = registerTracer()
-      enableTracing()
+      sdk = startTracing()
     })
-    afterAll(() => {
-      sdk.remove()
-      enableTracing()
-    })
+    afterAll(() => sdk.remove())
 
     const start = (traceComments: boolean) => {
       const origin = sqlOrigin({ url: url(), query, batchQuery, writeQuery, traceComments, pool: 1 })
