@@ -8,85 +8,120 @@ import type { Context } from '../spec/context.ts'
 /** Estimated bytes of an idle connection: its own objects and the socket's. */
 const CONNECTION_BYTES = 8192
 
+/** What differs between clients, of what a line has. */
+interface Shown {
+  readonly id: number
+  readonly address: string
+  readonly localAddress: string
+  readonly name: string
+  readonly ageMs: number
+  readonly idleMs: number
+  readonly flags: string
+  /** The index of its group; -1: it is in none. */
+  readonly group: number
+  /** Commands queued in a transaction, -1: there is none; and their bytes. */
+  readonly queued: number
+  readonly queuedBytes: number
+  readonly queryBytes: number
+  readonly outputBytes: number
+  readonly pending: number
+  readonly closing: boolean
+  readonly lastCommand: string
+  readonly userName: string
+  /** The version of the Redis protocol; 0: another protocol. */
+  readonly protocol: number
+  readonly libName: string
+  readonly libVersion: string
+}
+
 /** The line of Redis 7.2 without its line break. Features that do not exist have the value of a client not using them. */
-export function clientInfo(c: Context, client: Client): string {
-  const { outputBufferBytes, transaction } = client
-  const queryBufferBytes = client.queryBufferBytes + (client === c.client ? requestBytes(c.args) : 0)
-  const now = c.instant.now
+function infoLine(shown: Shown): string {
+  const { queryBytes, outputBytes, queuedBytes, lastCommand } = shown
   const fields = [
-    `id=${client.id}`,
-    `addr=${client.address}`,
-    `laddr=${client.localAddress}`,
+    `id=${shown.id}`,
+    `addr=${shown.address}`,
+    `laddr=${shown.localAddress}`,
     'fd=-1',
-    `name=${client.name}`,
-    `age=${seconds(now - client.createdAt)}`,
-    `idle=${seconds(now - client.lastActiveAt)}`,
-    `flags=${flags(client)}`,
-    `db=${c.host.groups.indexOf(client.group)}`,
+    `name=${shown.name}`,
+    `age=${seconds(shown.ageMs)}`,
+    `idle=${seconds(shown.idleMs)}`,
+    `flags=${shown.flags}`,
+    `db=${shown.group}`,
     'sub=0',
     'psub=0',
     'ssub=0',
-    `multi=${transaction?.size ?? -1}`,
-    `qbuf=${queryBufferBytes}`,
+    `multi=${shown.queued}`,
+    `qbuf=${queryBytes}`,
     'qbuf-free=0',
     'argv-mem=0',
-    `multi-mem=${transaction?.bytes ?? 0}`,
+    `multi-mem=${queuedBytes}`,
     'rbs=0',
     'rbp=0',
     'obl=0',
-    `oll=${client.pending.size}`,
-    `omem=${outputBufferBytes}`,
-    `tot-mem=${CONNECTION_BYTES + queryBufferBytes + outputBufferBytes + (transaction?.bytes ?? 0)}`,
-    `events=${client.closing ? '' : 'r'}${outputBufferBytes > 0 ? 'w' : ''}`,
-    `cmd=${client.lastCommand === '' ? 'NULL' : client.lastCommand}`,
-    `user=${client.user.name}`,
+    `oll=${shown.pending}`,
+    `omem=${outputBytes}`,
+    `tot-mem=${CONNECTION_BYTES + queryBytes + outputBytes + queuedBytes}`,
+    `events=${shown.closing ? '' : 'r'}${outputBytes > 0 ? 'w' : ''}`,
+    `cmd=${lastCommand === '' ? 'NULL' : lastCommand}`,
+    `user=${shown.userName}`,
     'redir=-1',
-    `resp=${client.protocol}`,
-    `lib-name=${client.libName}`,
-    `lib-ver=${client.libVersion}`,
+    `resp=${shown.protocol}`,
+    `lib-name=${shown.libName}`,
+    `lib-ver=${shown.libVersion}`,
   ]
   return fields.join(' ')
 }
 
-/**
- * The same for an HTTP connection, whose flag is `H`. It is in no group (`db`) and has no version of the Redis protocol
- * (`resp`); `cmd` is the command that the route of its last request stands for.
- */
+export function clientInfo(c: Context, client: Client): string {
+  const { id, address, localAddress, name, transaction, closing, lastCommand, protocol } = client
+  const { now } = c.instant
+  return infoLine({
+    id,
+    address,
+    localAddress,
+    name,
+    ageMs: now - client.createdAt,
+    idleMs: now - client.lastActiveAt,
+    flags: flags(client),
+    group: c.host.groups.indexOf(client.group),
+    queued: transaction?.size ?? -1,
+    queuedBytes: transaction?.bytes ?? 0,
+    queryBytes: client.queryBufferBytes + (client === c.client ? requestBytes(c.args) : 0),
+    outputBytes: client.outputBufferBytes,
+    pending: client.pending.size,
+    closing,
+    lastCommand,
+    userName: client.user.name,
+    protocol,
+    libName: client.libName,
+    libVersion: client.libVersion,
+  })
+}
+
+/** The line of an HTTP connection, whose flag is `H`; `cmd` is the command that the route of its last request stands for. */
 export function httpClientInfo(client: HttpClient): string {
-  const { unsentBytes } = client
-  const fields = [
-    `id=${client.id}`,
-    `addr=${client.address}`,
-    `laddr=${client.localAddress}`,
-    'fd=-1',
-    'name=',
-    `age=${seconds(client.ageMs)}`,
-    `idle=${seconds(client.idleMs)}`,
-    'flags=H',
-    'db=-1',
-    'sub=0',
-    'psub=0',
-    'ssub=0',
-    'multi=-1',
-    'qbuf=0',
-    'qbuf-free=0',
-    'argv-mem=0',
-    'multi-mem=0',
-    'rbs=0',
-    'rbp=0',
-    'obl=0',
-    `oll=${client.activeRequests}`,
-    `omem=${unsentBytes}`,
-    `tot-mem=${CONNECTION_BYTES + unsentBytes}`,
-    `events=r${unsentBytes > 0 ? 'w' : ''}`,
-    `cmd=${client.lastCommand === '' ? 'NULL' : client.lastCommand}`,
-    `user=${client.userName}`,
-    'redir=-1',
-    'resp=0',
-    'lib-name=',
-    'lib-ver=',
-  ]
-  return fields.join(' ')
+  const { id, address, localAddress, ageMs, idleMs, lastCommand, userName } = client
+  return infoLine({
+    id,
+    address,
+    localAddress,
+    name: '',
+    ageMs,
+    idleMs,
+    flags: 'H',
+    group: -1,
+    queued: -1,
+    queuedBytes: 0,
+    queryBytes: 0,
+    outputBytes: client.unsentBytes,
+    pending: client.activeRequests,
+    closing: false,
+    lastCommand,
+    userName,
+    protocol: 0,
+    libName: '',
+    libVersion: '',
+  })
 }
 
 /** The request that runs, as its client has sent it: Redis counts it, too. */
