@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net'
 import { copyBytes } from '../../bytes/copy.ts'
 import { copyOut } from '../../resp/copy.ts'
+import { lend } from '../../resp/lend.ts'
 import type { TraceHeaders } from '../../telemetry/tracing.ts'
 import { InFlightQueue } from './in-flight-queue.ts'
 import type { Receiver } from './receiver.ts'
@@ -229,7 +230,7 @@ function writeBuffer(buffer: SendBuffer, socket: Socket, onProgress: () => void)
   let from = flushed
   for (; at - from > SLICE_BYTES; from += SLICE_BYTES)
     socket.write(buffer.buf.subarray(from, from + SLICE_BYTES), onProgress)
-  socket.write(buffer.buf.subarray(from, at), buffer.release)
+  lend(socket, buffer.buf.subarray(from, at), buffer.release)
   return at - flushed
 }
 

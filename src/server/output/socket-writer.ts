@@ -2,6 +2,7 @@
 // socket does not accept is held.
 
 import type { Socket } from 'node:net'
+import { lend } from '../../resp/lend.ts'
 import type { Sink } from '../../resp/reply.ts'
 import type { NodeStats } from '../../telemetry/node-stats.ts'
 import type { Flushable, FlushQueue } from './flush-queue.ts'
@@ -157,7 +158,8 @@ export class SocketWriter implements Sink, Flushable {
     if (bytes.length > SOCKET_BYTES) {
       this.#count(bytes.length)
       this.#writeCounted(bytes, released)
-    } else this.#socket.write(bytes, released)
+    } else if (released === nothing) this.#socket.write(bytes)
+    else lend(this.#socket, bytes, released)
   }
 
   #hold(bytes: Buffer, released: () => void): void {

@@ -16,8 +16,13 @@ export class FakeSocket extends EventEmitter {
     return this as unknown as Socket
   }
 
+  /** The system takes nothing before `release`. */
+  get writableLength(): number {
+    return this.released.length
+  }
+
   write(bytes: Buffer, released: () => void = () => undefined): boolean {
-    this.written.push(bytes)
+    if (bytes.length !== 0) this.written.push(bytes)
     this.released.push(released)
     return true
   }

@@ -23,9 +23,9 @@ beforeEach(() => {
     on: () => undefined,
     cork: () => corked++,
     uncork: () => corked--,
-    write: (bytes: Buffer, done: () => void) => {
+    write: (bytes: Buffer, done?: () => void) => {
       written.push(String(bytes))
-      done()
+      done?.()
     },
   }
   const services = { flushQueue: new FlushQueue(), stats: { outputBytes: 0 }, unread: { bytes: 0 } }
