@@ -2,9 +2,12 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { HEAVY, PROCESSES, patterns } from './test/suites.ts'
 import { TEST_TIMEOUT_MS, WAIT_MS } from './test/support/budget.ts'
+import { RUNS_FACTOR, SEED_OFFSET } from './test/support/random.ts'
 
 const processes = patterns(PROCESSES)
 const heavy = patterns(HEAVY)
+const timeoutMs = TEST_TIMEOUT_MS * Math.max(1, RUNS_FACTOR)
+const hasOtherRuns = RUNS_FACTOR !== 1 || SEED_OFFSET !== 0
 
 /**
  * `npm test` runs `fast`: it needs nothing but Node.js. `npm run test:all` runs all, one project after the other.
@@ -12,8 +15,9 @@ const heavy = patterns(HEAVY)
  */
 export default defineConfig({
   test: {
-    testTimeout: TEST_TIMEOUT_MS,
-    hookTimeout: TEST_TIMEOUT_MS,
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+    setupFiles: hasOtherRuns ? ['test/support/more-runs.ts'] : [],
     expect: { poll: { timeout: WAIT_MS, interval: 20 } },
     teardownTimeout: 60_000,
     restoreMocks: true,

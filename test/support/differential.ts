@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { Harness } from './harness.ts'
 import { describeWithRedis } from './redis-server.ts'
 import { type Argument, encodeCommand } from './resp.ts'
+import { verifyStore } from './verify.ts'
 
 /** The number of commands that are shown before the first difference. */
 const CONTEXT = 10
@@ -136,7 +137,7 @@ export function describeComparison(name: string, body: (expectSame: ExpectSame) 
       await client.run([['FLUSHALL']])
       await expectSameReplies(client, harness, commands, comparable)
       await after?.(client, harness)
-      harness.group('cache').store.verify()
+      verifyStore(harness.group('cache').store)
       expect(harness.host.faults).toEqual([])
     })
   })

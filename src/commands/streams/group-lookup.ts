@@ -29,3 +29,8 @@ export function requireGroup(
   c.reply.error(`NOGROUP No such key '${shown(c, keyAt)}' or consumer group '${shown(c, groupAt)}'`, 'latin1')
   return undefined
 }
+
+/** Milliseconds since a consumer called, or an entry was delivered. A dump may have a time that no clock shows. */
+export function idleMs(now: number, time: number): number {
+  return Math.min(Math.max(0, now - time), Number.MAX_SAFE_INTEGER)
+}

@@ -19,6 +19,7 @@ import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
 import { NO_SUCH_KEY, wrongSubcommand } from '../spec/errors.ts'
 import { arg, KEY, option } from '../spec/shorthand.ts'
+import { idleMs } from './group-lookup.ts'
 import { replyNoGroup } from './groups.ts'
 import { readStream, replyEntries, replyEntry } from './stream-value.ts'
 
@@ -198,9 +199,9 @@ function consumers(c: Context): void {
     reply.bulkText('pending')
     reply.integer(pending)
     reply.bulkText('idle')
-    reply.integer(Math.max(0, now - seen))
+    reply.integer(idleMs(now, seen))
     reply.bulkText('inactive')
-    reply.integer(active === NEVER ? NEVER : Math.max(0, now - active))
+    reply.integer(active === NEVER ? NEVER : idleMs(now, active))
   }
 }
 

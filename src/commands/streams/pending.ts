@@ -7,7 +7,7 @@ import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { arg, KEY, oneKey, option } from '../spec/shorthand.ts'
-import { type FoundGroup, requireGroup } from './group-lookup.ts'
+import { type FoundGroup, idleMs, requireGroup } from './group-lookup.ts'
 import { readEnd, readIds, readStart } from './ids.ts'
 import { findStream, readStream, settle } from './stream-value.ts'
 
@@ -116,7 +116,7 @@ function replyPending(c: Context, { group }: FoundGroup, filter: Filter): void {
     reply.bulkText(idText(id))
     const name = group.consumerName(owner)
     reply.bulk(name, 0, name.length)
-    reply.integer(Math.max(0, now - time))
+    reply.integer(idleMs(now, time))
     reply.bigint(deliveries)
   }
 }

@@ -2,12 +2,13 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { damaged, MADE, OLD, plainValue } from '../../store/rdb/made.ts'
+import { damaged, MADE, numberedStream, OLD, plainValue } from '../../store/rdb/made.ts'
 import { decode, decodeBody, encode, positive, valueAt, withFooter } from '../../store/rdb/values.ts'
 import { RawClient } from '../../support/differential.ts'
 import { Harness } from '../../support/harness.ts'
 import { describeWithRedis } from '../../support/redis-server.ts'
 import type { Argument } from '../../support/resp.ts'
+import { verifyStore } from '../../support/verify.ts'
 
 function bytes(reply: unknown): Buffer {
   return Buffer.from(reply as string, 'latin1')
@@ -103,6 +104,29 @@ describe('RESTORE', () => {
   })
 })
 
+test.each([2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n])(
+  'a stream with a time that no clock shows: %i',
+  async (time) => {
+    const harness = new Harness()
+    const dump = withFooter(
+      numberedStream({ entriesAdded: 2n, entriesRead: 1n, deliveries: 1n, deliveredAt: time, seenAt: time }),
+    )
+    expect(await harness.call('RESTORE', 's', 0, dump)).toBe('OK')
+    const shown = time < 0n ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER
+    const idle = time < 0n ? Number.MAX_SAFE_INTEGER : 0
+    expect(await harness.raw('XPENDING', 's', 'g', '-', '+', 1)).toContain(`\r\n:${idle}\r\n:1\r\n`)
+    expect(await harness.raw('XINFO', 'CONSUMERS', 's', 'g')).toContain(`idle\r\n:${idle}\r\n`)
+    expect(await harness.raw('XINFO', 'STREAM', 's', 'FULL')).toContain(`seen-time\r\n:${shown}\r\n`)
+    const again = bytes(await harness.call('DUMP', 's'))
+    expect(await harness.call('RESTORE', 'copy', 0, again)).toBe('OK')
+    expect(bytes(await harness.call('DUMP', 'copy'))).toEqual(again)
+    expect(await harness.call('COPY', 's', 'third')).toBe(1)
+    expect(bytes(await harness.call('DUMP', 'third'))).toEqual(again)
+    expect(await harness.call('XAUTOCLAIM', 's', 'g', 'd', 1000, 0)).toHaveLength(3)
+    verifyStore(harness.groups[0].store)
+  },
+)
+
 test('fields keep their deadlines; those that have expired meanwhile are not restored', async () => {
   const harness = new Harness({ now: 1_000_000 })
   await harness.call('HSET', 'h', 'a', '1', 'b', '2', 'c', '3')
@@ -174,7 +198,7 @@ describeWithRedis('with a redis-server', (redis) => {
       expect(reply).toBe(value === undefined ? '-ERR Bad data format\r\n' : '+OK\r\n')
       const expected = value === undefined ? ({ type: 'string', value: 'old' } as const) : positive(value)
       expect(await valueAt(harness, 'k')).toEqual(expected)
-      harness.groups[0].store.verify()
+      verifyStore(harness.groups[0].store)
     })
     await fc.assert(property, { numRuns: 500 })
   })

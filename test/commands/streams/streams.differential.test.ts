@@ -2,7 +2,11 @@
 
 import fc from 'fast-check'
 import { test } from 'vitest'
-import { type Command, describeComparison, testEdges } from '../../support/differential.ts'
+import { extreme, numberedStream } from '../../store/rdb/made.ts'
+import { withFooter } from '../../store/rdb/values.ts'
+import { type Command, commandsOf, describeComparison, testEdges } from '../../support/differential.ts'
+import { Harness } from '../../support/harness.ts'
+import type { RedisReply } from '../../support/resp.ts'
 
 const MAX = '18446744073709551615'
 const LONG_MAX = '9223372036854775807'
@@ -199,129 +203,191 @@ const claimOption = fc.oneof(
   id.map((text) => ['LASTID', text]),
 )
 
+/** A command; `i` is its place in the sequence. */
+type MakeCommand = (i: number) => Command
+
 /** IDs of added entries grow with the sequence, so that most of them are valid. */
-const addedId = (i: number): fc.Arbitrary<string> =>
-  fc.oneof(
-    {
-      weight: 6,
-      arbitrary: fc.integer({ min: 0, max: 2 }).map((n) => `${Math.floor(i / 3)}-${(i % 3) + n}`),
-    },
-    { weight: 2, arbitrary: fc.constant(`${Math.floor(i / 3)}-*`) },
-    { weight: 1, arbitrary: id },
-  )
+const addedId: fc.Arbitrary<(i: number) => string> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .integer({ min: 0, max: 2 })
+      .map((n) => (i: number) => `${Math.floor(i / 3)}-${(i % 3) + n}`),
+  },
+  { weight: 2, arbitrary: fc.constant((i: number) => `${Math.floor(i / 3)}-*`) },
+  { weight: 1, arbitrary: id.map((text) => () => text) },
+)
 
-const commandAt = (i: number): fc.Arbitrary<Command> =>
-  fc.oneof(
-    {
-      weight: 9,
-      arbitrary: fc
-        .tuple(
-          stream,
-          fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: trimming }),
-          addedId(i),
-          fields,
-        )
-        .map(([key, options, at, data]) => ['XADD', key, ...options, at, ...data]),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.tuple(stream, bound, bound, counted).map(([k, a, b, n]) => ['XRANGE', k, a, b, ...n]),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.tuple(stream, bound, bound, counted).map(([k, a, b, n]) => ['XREVRANGE', k, a, b, ...n]),
-    },
-    { weight: 2, arbitrary: fc.tuple(stream, ids).map(([k, n]) => ['XDEL', k, ...n]) },
-    { weight: 1, arbitrary: fc.tuple(stream, trimming).map(([k, words]) => ['XTRIM', k, ...words]) },
-    {
-      weight: 1,
-      arbitrary: fc.tuple(counted, id, id).map(([n, a, b]) => ['XREAD', ...n, 'STREAMS', 'a', 'b', a, b]),
-    },
-    {
-      weight: 2,
-      arbitrary: fc
-        .tuple(stream, group, fc.oneof(id, fc.constant('$')), fc.constantFrom([], ['MKSTREAM']))
-        .map(([k, g, at, more]) => ['XGROUP', 'CREATE', k, g, at, ...more]),
-    },
-    { weight: 1, arbitrary: fc.tuple(stream, group, id).map(([k, g, at]) => ['XGROUP', 'SETID', k, g, at]) },
-    {
-      weight: 1,
-      arbitrary: fc.tuple(stream, group, consumer).map((words) => ['XGROUP', 'CREATECONSUMER', ...words]),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.tuple(stream, group, consumer).map((words) => ['XGROUP', 'DELCONSUMER', ...words]),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.tuple(fc.constant('b'), group).map((words) => ['XGROUP', 'DESTROY', ...words]),
-    },
-    {
-      weight: 6,
-      arbitrary: fc
-        .tuple(
-          group,
-          consumer,
-          counted,
-          fc.constantFrom([], [], ['NOACK']),
-          stream,
-          fc.oneof(fc.constant('>'), id),
-        )
-        .map(([g, c, n, noAck, k, at]) => ['XREADGROUP', 'GROUP', g, c, ...n, ...noAck, 'STREAMS', k, at]),
-    },
-    { weight: 2, arbitrary: fc.tuple(stream, group, ids).map(([k, g, n]) => ['XACK', k, g, ...n]) },
-    { weight: 1, arbitrary: fc.tuple(stream, group).map((words) => ['XPENDING', ...words]) },
-    {
-      weight: 2,
-      arbitrary: fc
-        .tuple(
-          stream,
-          group,
-          fc.constantFrom([], ['IDLE', '0'], ['IDLE', '1000000']),
-          bound,
-          bound,
-          count,
-          fc.option(consumer),
-        )
-        .map(([k, g, idle, a, b, n, c]) => ['XPENDING', k, g, ...idle, a, b, n, ...(c === null ? [] : [c])]),
-    },
-    {
-      weight: 3,
-      arbitrary: fc
-        .tuple(stream, group, consumer, minIdle, ids, fc.array(claimOption, { maxLength: 3 }))
-        .map(([k, g, c, idle, n, options]) => ['XCLAIM', k, g, c, idle, ...n, ...options.flat()]),
-    },
-    {
-      weight: 2,
-      arbitrary: fc
-        .tuple(
-          stream,
-          group,
-          consumer,
-          minIdle,
-          id,
-          fc.constantFrom([], ['COUNT', '1'], ['COUNT', '3']),
-          fc.constantFrom([], ['JUSTID']),
-        )
-        .map(([k, g, c, idle, at, n, just]) => ['XAUTOCLAIM', k, g, c, idle, at, ...n, ...just]),
-    },
-    { weight: 1, arbitrary: stream.map((k) => ['XINFO', 'STREAM', k]) },
-    { weight: 2, arbitrary: stream.map((k) => ['XINFO', 'STREAM', k, 'FULL', 'COUNT', '0']) },
-    { weight: 1, arbitrary: stream.map((k) => ['XINFO', 'GROUPS', k]) },
-    { weight: 1, arbitrary: fc.tuple(stream, group).map((words) => ['XINFO', 'CONSUMERS', ...words]) },
-    { weight: 1, arbitrary: fc.tuple(stream, id).map((words) => ['XSETID', ...words]) },
+const addition: fc.Arbitrary<MakeCommand> = fc
+  .tuple(
+    stream,
+    fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: trimming }),
+    addedId,
+    fields,
   )
+  .map(([key, options, at, data]) => (i) => ['XADD', key, ...options, at(i), ...data])
 
-/** Many commands; `i` is the place in the sequence. */
+const other: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc.tuple(stream, bound, bound, counted).map(([k, a, b, n]) => ['XRANGE', k, a, b, ...n]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(stream, bound, bound, counted).map(([k, a, b, n]) => ['XREVRANGE', k, a, b, ...n]),
+  },
+  { weight: 2, arbitrary: fc.tuple(stream, ids).map(([k, n]) => ['XDEL', k, ...n]) },
+  { weight: 1, arbitrary: fc.tuple(stream, trimming).map(([k, words]) => ['XTRIM', k, ...words]) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(counted, id, id).map(([n, a, b]) => ['XREAD', ...n, 'STREAMS', 'a', 'b', a, b]),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(stream, group, fc.oneof(id, fc.constant('$')), fc.constantFrom([], ['MKSTREAM']))
+      .map(([k, g, at, more]) => ['XGROUP', 'CREATE', k, g, at, ...more]),
+  },
+  { weight: 1, arbitrary: fc.tuple(stream, group, id).map(([k, g, at]) => ['XGROUP', 'SETID', k, g, at]) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(stream, group, consumer).map((words) => ['XGROUP', 'CREATECONSUMER', ...words]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(stream, group, consumer).map((words) => ['XGROUP', 'DELCONSUMER', ...words]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(fc.constant('b'), group).map((words) => ['XGROUP', 'DESTROY', ...words]),
+  },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(
+        group,
+        consumer,
+        counted,
+        fc.constantFrom([], [], ['NOACK']),
+        stream,
+        fc.oneof(fc.constant('>'), id),
+      )
+      .map(([g, c, n, noAck, k, at]) => ['XREADGROUP', 'GROUP', g, c, ...n, ...noAck, 'STREAMS', k, at]),
+  },
+  { weight: 2, arbitrary: fc.tuple(stream, group, ids).map(([k, g, n]) => ['XACK', k, g, ...n]) },
+  { weight: 1, arbitrary: fc.tuple(stream, group).map((words) => ['XPENDING', ...words]) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(
+        stream,
+        group,
+        fc.constantFrom([], ['IDLE', '0'], ['IDLE', '1000000']),
+        bound,
+        bound,
+        count,
+        fc.option(consumer),
+      )
+      .map(([k, g, idle, a, b, n, c]) => ['XPENDING', k, g, ...idle, a, b, n, ...(c === null ? [] : [c])]),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(stream, group, consumer, minIdle, ids, fc.array(claimOption, { maxLength: 3 }))
+      .map(([k, g, c, idle, n, options]) => ['XCLAIM', k, g, c, idle, ...n, ...options.flat()]),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(
+        stream,
+        group,
+        consumer,
+        minIdle,
+        id,
+        fc.constantFrom([], ['COUNT', '1'], ['COUNT', '3']),
+        fc.constantFrom([], ['JUSTID']),
+      )
+      .map(([k, g, c, idle, at, n, just]) => ['XAUTOCLAIM', k, g, c, idle, at, ...n, ...just]),
+  },
+  { weight: 1, arbitrary: stream.map((k) => ['XINFO', 'STREAM', k]) },
+  { weight: 2, arbitrary: stream.map((k) => ['XINFO', 'STREAM', k, 'FULL', 'COUNT', '0']) },
+  { weight: 1, arbitrary: stream.map((k) => ['XINFO', 'GROUPS', k]) },
+  { weight: 1, arbitrary: fc.tuple(stream, group).map((words) => ['XINFO', 'CONSUMERS', ...words]) },
+  { weight: 1, arbitrary: fc.tuple(stream, id).map((words) => ['XSETID', ...words]) },
+)
+
 const sequence = fc
-  .integer({ min: 1, max: 100 })
-  .chain((length) => fc.tuple(...Array.from({ length }, (_, i) => commandAt(i))))
+  .array(
+    fc.oneof(
+      { weight: 9, arbitrary: addition },
+      {
+        weight: 32,
+        arbitrary: other.map(
+          (command): MakeCommand =>
+            () =>
+              command,
+        ),
+      },
+    ),
+    { minLength: 1, maxLength: 100 },
+  )
+  .map((makes) => makes.map((make, i) => make(i)))
+
+function parsedId(text: string): bigint {
+  const [ms, n = '0'] = text.split('-')
+  return (BigInt(ms) << 64n) | BigInt(n)
+}
+
+/**
+ * Without each XSETID that is accepted below the IDs of removed entries. Redis keeps removed entries in their nodes, and takes
+ * the larger IDs there for the order: MINID no longer removes all that it should, and nodes may overlap
+ * (`stream-ids-set-back.test.ts`).
+ */
+async function withoutSetBack(commands: readonly Command[]): Promise<Command[]> {
+  const harness = new Harness()
+  const last = new Map<unknown, bigint>()
+  const kept: Command[] = []
+  for (const command of commands) {
+    const [name, key, to] = command
+    if (name === 'XSETID' && parsedId(String(to)) < (last.get(key) ?? 0n)) {
+      const [top] = (await harness.call('XREVRANGE', key, '+', '-', 'COUNT', 1)) as [id: string][]
+      const info = (await harness.call('XINFO', 'STREAM', key)) as RedisReply[]
+      const hasNodes = info[info.indexOf('radix-tree-keys') + 1] !== 0
+      if (hasNodes && (top === undefined || parsedId(top[0]) <= parsedId(String(to)))) continue
+    }
+    kept.push(command)
+    const reply = await harness.raw(...command)
+    if (name === 'XADD' && reply.startsWith('$')) last.set(key, parsedId(reply.split('\r\n')[1]))
+    else if (name === 'XSETID' && reply === '+OK\r\n') last.set(key, parsedId(String(to)))
+  }
+  return kept
+}
+
+/** A stream that counts at the limits of 64 bits, and what reads and changes these counts. */
+const extremeSequence = fc
+  .record({ entriesAdded: extreme, entriesRead: extreme, deliveries: extreme })
+  .map((counters): Command[] => [
+    ['RESTORE', 'a', 0, withFooter(numberedStream({ ...counters, deliveredAt: 1n, seenAt: 1n }))],
+    ...commandsOf(`
+      XINFO STREAM a | XINFO STREAM a FULL | XINFO GROUPS a | XPENDING a g - + 10 | XCLAIM a g d 0 5-1 | XPENDING a g - + 10
+      XADD a 6-1 f v | XINFO STREAM a | XINFO GROUPS a | XREADGROUP GROUP g c COUNT 1 STREAMS a > | XINFO GROUPS a
+      XREADGROUP GROUP g c STREAMS a > | XINFO GROUPS a | XDEL a 5-2 | XINFO GROUPS a | XTRIM a MAXLEN 0 | XINFO GROUPS a
+      XADD a 7-1 f v | XREADGROUP GROUP g c STREAMS a > | XINFO STREAM a FULL`),
+  ])
 
 describeComparison('stream commands', (expectSame) => {
   testEdges(EDGES, expectSame, comparable)
 
+  test('counts at the limits of 64 bits', async () => {
+    const property = fc.asyncProperty(extremeSequence, (commands) => expectSame(commands, { comparable }))
+    await fc.assert(property, { numRuns: 30 })
+  })
+
   test.each([2, 3] as const)('random sequences in RESP%i', async (protocol) => {
-    const property = fc.asyncProperty(sequence, (commands) => expectSame(commands, { protocol, comparable }))
+    const property = fc.asyncProperty(sequence, async (commands) =>
+      expectSame(await withoutSetBack(commands), { protocol, comparable }),
+    )
     await fc.assert(property, { numRuns: 100 })
   })
 })

@@ -6,7 +6,7 @@ import { RdbType } from '../../../src/store/rdb/format.ts'
 import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
 import type { Argument } from '../../support/resp.ts'
 import { length, listpack, old, string } from './encodings.ts'
-import { BINARY, damaged, LONG, MADE, MANY, OLD, plainValue, range } from './made.ts'
+import { BINARY, damaged, extreme, LONG, MADE, MANY, numberedStream, OLD, plainValue, range } from './made.ts'
 import { decode, decodeBody, encode, positive, valueAt, withFooter } from './values.ts'
 
 describe('a dump is refused', () => {
@@ -166,6 +166,32 @@ describeWithRedis(
         expect(await valueAt(redis(), 'k')).toEqual(value)
         expect(decode(encode(value, false))).toEqual(value)
       }
+    })
+
+    test.each([-1n, 2n ** 63n - 1n, -(2n ** 63n)])(
+      'it counts the entries of a stream as the codec: %i',
+      async (n) => {
+        const counters = { entriesAdded: n, entriesRead: n, deliveries: n, deliveredAt: n, seenAt: n }
+        const body = numberedStream(counters)
+        expect(await restore(redis(), withFooter(body))).toBe('OK')
+        expect(decodeBody(body)).toEqual(await valueAt(redis(), 'k'))
+      },
+    )
+
+    test('it reads the numbers of a stream as the codec', async () => {
+      const numbers = fc.record({
+        entriesAdded: extreme,
+        entriesRead: extreme,
+        deliveries: extreme,
+        deliveredAt: extreme,
+        seenAt: extreme,
+      })
+      const property = fc.asyncProperty(numbers, async (each) => {
+        const body = numberedStream(each)
+        expect(await restore(redis(), withFooter(body))).toBe('OK')
+        expect(decodeBody(body)).toEqual(await valueAt(redis(), 'k'))
+      })
+      await fc.assert(property, { numRuns: 200 })
     })
 
     test('what the codec accepts of damaged dumps, it reads the same way', async () => {

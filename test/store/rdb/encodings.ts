@@ -17,6 +17,19 @@ export function length(n: number): Buffer {
   return wide
 }
 
+/** A number in the form of a length, with all its 64 bits. */
+export function uint64(n: bigint): Buffer {
+  const bytes = Buffer.alloc(9, 0x81)
+  bytes.writeBigUInt64BE(BigInt.asUintN(64, n), 1)
+  return bytes
+}
+
+export function int64(n: bigint): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64LE(n)
+  return bytes
+}
+
 export function listpack(elements: readonly string[]): Buffer {
   const builder = new ListpackBuilder()
   for (const element of elements) {

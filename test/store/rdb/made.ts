@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { RdbType } from '../../../src/store/rdb/format.ts'
 import type { Argument } from '../../support/resp.ts'
-import { length, listpack, old, string } from './encodings.ts'
+import { int64, length, listpack, old, string, uint64 } from './encodings.ts'
 
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 export const LONG = 'a long element, '.repeat(20)
@@ -134,6 +134,44 @@ function oldStream(): Buffer {
     ...[string('h'), length(6), length(0), length(0), length(0)],
   ])
 }
+
+/** What is counted in a stream, and its times: 64 bits each. */
+export interface StreamNumbers {
+  readonly entriesAdded: bigint
+  readonly entriesRead: bigint
+  readonly deliveries: bigint
+  readonly deliveredAt: bigint
+  readonly seenAt: bigint
+}
+
+/** A stream of the entries 5-1 and 5-2, and a group `g` of which consumer `c` owns the first one. */
+export function numberedStream(numbers: StreamNumbers): Buffer {
+  const { entriesAdded, entriesRead, deliveries, deliveredAt, seenAt } = numbers
+  const id = (sequence: number): Buffer =>
+    Buffer.from(`${'5'.padStart(16, '0')}${`${sequence}`.padStart(16, '0')}`, 'hex')
+  const elements = [2, 0, 1, 'f', 0, 2, 0, 0, 'v', 4, 2, 0, 1, 'w', 4].map(String)
+  return Buffer.concat([
+    ...[
+      Buffer.from([RdbType.STREAM_LISTPACKS_2]),
+      length(1),
+      string(id(1)),
+      string(listpack(elements)),
+      length(2),
+    ],
+    ...[length(5), length(2), length(5), length(1), length(0), length(0), uint64(entriesAdded)],
+    ...[length(1), string('g'), length(5), length(1), uint64(entriesRead)],
+    ...[length(1), id(1), int64(deliveredAt), uint64(deliveries)],
+    ...[length(1), string('c'), int64(seenAt), length(1), id(1)],
+  ])
+}
+
+const SIGNED_MAX = 2n ** 63n - 1n
+/** Numbers at which 64 bits, or a double, overflow. */
+export const extreme: fc.Arbitrary<bigint> = fc.oneof(
+  fc.constantFrom(0n, 1n, 2n, -1n, -2n, SIGNED_MAX, SIGNED_MAX - 1n, -SIGNED_MAX, -SIGNED_MAX - 1n),
+  fc.constantFrom(2n ** 53n, 2n ** 53n + 1n, -(2n ** 53n), 2n ** 32n, 2n ** 31n),
+  fc.bigInt({ min: -SIGNED_MAX - 1n, max: SIGNED_MAX }),
+)
 
 const change = fc.tuple(
   fc.nat(),

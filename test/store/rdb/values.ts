@@ -43,6 +43,12 @@ function rounded(n: unknown): string {
   return Number(n).toPrecision(12)
 }
 
+/** A time of a dump. One that no clock shows is as near to it as a double counts milliseconds. */
+function time(n: unknown): string {
+  const { MAX_SAFE_INTEGER: most } = Number
+  return rounded(Math.min(most, Math.max(-most, Number(n))))
+}
+
 /** Refuses duplicates, as a store does. */
 class Collector implements RdbSink {
   value: Value | undefined
@@ -119,14 +125,14 @@ class Collector implements RdbSink {
     this.#group.pending.push({
       id: idText(id),
       consumer: '',
-      deliveredAt: rounded(deliveredAt),
+      deliveredAt: time(deliveredAt),
       deliveries: rounded(deliveries),
     })
     return this.#isNew(`${this.#group.name}\n${idText(id)}`)
   }
 
   consumer(name: ByteRange, seenAt: bigint): boolean {
-    this.#group.consumers.push([text(name), rounded(seenAt)])
+    this.#group.consumers.push([text(name), time(seenAt)])
     return this.#isNew(`${this.#group.name}\nconsumer ${text(name)}`)
   }
 
@@ -303,12 +309,12 @@ async function streamAt(redis: Callable, key: string): Promise<Stream> {
       pending: (group.pending as RedisReply[][]).map(([id, consumer, deliveredAt, deliveries]) => ({
         id: id as string,
         consumer: consumer as string,
-        deliveredAt: rounded(deliveredAt),
+        deliveredAt: time(deliveredAt),
         deliveries: rounded(deliveries),
       })),
       consumers: (group.consumers as RedisReply[]).map((consumer) => {
         const { name, 'seen-time': seenAt } = named(consumer)
-        return [name as string, rounded(seenAt)]
+        return [name as string, time(seenAt)]
       }),
     }
   })

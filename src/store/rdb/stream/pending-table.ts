@@ -1,6 +1,6 @@
 // The pending entries of a consumer group that is read: they come before the consumers that own them.
 
-import { MAX_PART, millisecondsOf, type StreamId, sequenceOf, streamId } from '../../types/stream/id.ts'
+import { millisecondsOf, type StreamId, sequenceOf, streamId } from '../../types/stream/id.ts'
 
 const MIN_PLACES = 16
 
@@ -8,7 +8,7 @@ export class PendingTable {
   /** Milliseconds and sequence number of each, ascending. */
   #ids = new BigUint64Array(2 * MIN_PLACES)
   #times = new Float64Array(MIN_PLACES)
-  #deliveries = new BigUint64Array(MIN_PLACES)
+  #deliveries = new BigInt64Array(MIN_PLACES)
   #isOwned = new Uint8Array(MIN_PLACES)
   #count = 0
 
@@ -23,7 +23,7 @@ export class PendingTable {
     this.#ids[2 * i] = millisecondsOf(id)
     this.#ids[2 * i + 1] = sequenceOf(id)
     this.#times[i] = Number(deliveredAt)
-    this.#deliveries[i] = deliveries & MAX_PART
+    this.#deliveries[i] = deliveries
     this.#isOwned[i] = 0
   }
 
@@ -57,7 +57,7 @@ export class PendingTable {
     this.#ids.set(ids)
     this.#times = new Float64Array(places)
     this.#times.set(times)
-    this.#deliveries = new BigUint64Array(places)
+    this.#deliveries = new BigInt64Array(places)
     this.#deliveries.set(deliveries)
     this.#isOwned = new Uint8Array(places)
     this.#isOwned.set(isOwned)

@@ -23,6 +23,7 @@ const DELETED = 1
 const SAME_FIELDS = 2
 
 const UNKNOWN = -1n
+const MAX_TIME = BigInt(Number.MAX_SAFE_INTEGER)
 
 type StreamType =
   | typeof RdbType.STREAM_LISTPACKS
@@ -68,7 +69,7 @@ class StreamReader {
       // The first entry's ID, which follows from the entries.
       this.#id()
       maxDeletedId = this.#id()
-      this.#entriesAdded = input.uint64()
+      this.#entriesAdded = this.#counter()
     }
     if (!this.#sink.stream(this.#lastId, maxDeletedId, this.#entriesAdded)) return false
     const groups = input.count()
@@ -126,25 +127,23 @@ class StreamReader {
     input.string(this.#name)
     const lastId = this.#id()
     const entriesRead =
-      this.#type === RdbType.STREAM_LISTPACKS
-        ? this.#estimateEntriesRead(lastId)
-        : BigInt.asIntN(64, input.uint64())
+      this.#type === RdbType.STREAM_LISTPACKS ? this.#estimateEntriesRead(lastId) : this.#counter()
     if (!this.#sink.group(this.#name, lastId, entriesRead)) return false
     const pending = input.count()
     let before = UNKNOWN
     for (let i = 0; i < pending; i++) {
       const id = this.#rawId()
-      const deliveredAt = input.int64()
-      if (id <= before || !this.#sink.pending(id, deliveredAt, input.uint64())) return false
+      const deliveredAt = this.#time()
+      if (id <= before || !this.#sink.pending(id, deliveredAt, this.#counter())) return false
       before = id
     }
     let owned = 0
     const consumers = input.count()
     for (let i = 0; i < consumers; i++) {
       input.string(this.#name)
-      const seenAt = input.int64()
+      const seenAt = this.#time()
       // As Redis 7.2 reads older dumps.
-      const activeAt = this.#type === RdbType.STREAM_LISTPACKS_3 ? input.int64() : seenAt
+      const activeAt = this.#type === RdbType.STREAM_LISTPACKS_3 ? this.#time() : seenAt
       if (!this.#sink.consumer(this.#name, seenAt, activeAt)) return false
       const count = input.count()
       before = UNKNOWN
@@ -166,6 +165,17 @@ class StreamReader {
     // A dump without this number does not count deleted entries either.
     if (id < this.#firstId) return 0n
     return id > this.#firstId ? UNKNOWN : 1n
+  }
+
+  /** A counter: Redis shows its 64 bits with a sign. */
+  #counter(): bigint {
+    return BigInt.asIntN(64, this.#input.uint64())
+  }
+
+  /** Milliseconds since the epoch, as near to them as a double counts milliseconds. */
+  #time(): bigint {
+    const ms = this.#input.int64()
+    return ms > MAX_TIME ? MAX_TIME : ms < -MAX_TIME ? -MAX_TIME : ms
   }
 
   #id(): StreamId {

@@ -15,6 +15,7 @@ import {
   partDifference,
   readId,
   type StreamId,
+  splitId,
   writeIdWords,
 } from './id.ts'
 import type { IdTree } from './id-tree.ts'
@@ -151,6 +152,8 @@ export function writeNode(to: Span, ranges: FieldRanges, first: number, pairs: n
   bytes.writeUInt32LE(listpack, start + BYTES)
 }
 
+const idWords: IdWords = new Int32Array(ID_WORDS)
+
 /** A node where it is in memory: one object serves all. Valid until the tree of nodes is changed or goes elsewhere. */
 export class StreamNode {
   readonly #at = new Span()
@@ -182,6 +185,11 @@ export class StreamNode {
   /** Of its last entry, which may have been removed. */
   get lastId(): StreamId {
     return readId(this.#at.view, this.#at.start + LAST_ID)
+  }
+
+  set lastId(id: StreamId) {
+    splitId(id, idWords)
+    writeIdWords(this.#at.view, this.#at.start + LAST_ID, idWords)
   }
 
   /** Bytes in Redis's encoding. */

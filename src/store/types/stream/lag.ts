@@ -1,5 +1,6 @@
 // How many entries a consumer group has read, and how many are left, where that is known: XDEL makes gaps, and the number
-// of entries before an ID is only known where there are none (Redis 7.0: "entries-read" and "lag").
+// of entries before an ID is only known where there are none (Redis 7.0: "entries-read" and "lag"). A dump may have counted
+// to the end of 64 bits; beyond it the numbers go on at the other end, as in Redis.
 
 import { type ConsumerGroup, UNKNOWN_READS } from './groups.ts'
 import { MIN_ID, type StreamId } from './id.ts'
@@ -7,7 +8,7 @@ import type { Stream } from './stream.ts'
 
 /** The `entriesRead` of a group whose `lastId` becomes `id`. */
 export function readsAfter(stream: Stream, group: ConsumerGroup, id: StreamId): bigint {
-  if (group.entriesRead !== UNKNOWN_READS && !hasGapFrom(stream, id)) return group.entriesRead + 1n
+  if (group.entriesRead !== UNKNOWN_READS && !hasGapFrom(stream, id)) return int64(group.entriesRead + 1n)
   return stream.entriesAdded === 0n ? group.entriesRead : entriesUpTo(stream, id)
 }
 
@@ -15,10 +16,14 @@ export function readsAfter(stream: Stream, group: ConsumerGroup, id: StreamId): 
 export function lagOf(stream: Stream, group: ConsumerGroup): bigint | undefined {
   if (stream.entriesAdded === 0n) return 0n
   if (group.entriesRead !== UNKNOWN_READS && !hasGapFrom(stream, group.lastId)) {
-    return stream.entriesAdded - group.entriesRead
+    return int64(stream.entriesAdded - group.entriesRead)
   }
   const read = entriesUpTo(stream, group.lastId)
-  return read === UNKNOWN_READS ? undefined : stream.entriesAdded - read
+  return read === UNKNOWN_READS ? undefined : int64(stream.entriesAdded - read)
+}
+
+function int64(n: bigint): bigint {
+  return BigInt.asIntN(64, n)
 }
 
 /** Whether an entry at or after `from` may have been deleted. */
@@ -32,9 +37,9 @@ function entriesUpTo({ length, lastId, firstId, maxDeletedId, entriesAdded }: St
   if ((length === 0 && id <= lastId) || id === lastId) return entriesAdded
   if (id > lastId) return UNKNOWN_READS
   if (maxDeletedId === MIN_ID || maxDeletedId < firstId) {
-    const removed = entriesAdded - BigInt(length)
+    const removed = int64(entriesAdded - BigInt(length))
     if (id < firstId) return removed
-    if (id === firstId) return removed + 1n
+    if (id === firstId) return int64(removed + 1n)
   }
   return UNKNOWN_READS
 }

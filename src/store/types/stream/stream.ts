@@ -113,7 +113,9 @@ export class Stream {
     this.#readWords(LAST_ID, words)
   }
 
+  /** At or above `topId`. Below IDs of removed entries, those are free again. */
   set lastId(id: StreamId) {
+    this.#forgetRemoved(id)
     this.#setId(LAST_ID, id)
   }
 
@@ -126,11 +128,11 @@ export class Stream {
     this.#setId(MAX_DELETED_ID, id)
   }
 
-  /** Entries ever added. */
+  /** Entries ever added: 64 bits with a sign, as Redis shows them. */
   get entriesAdded(): bigint {
     const { regions } = this.trees
     const low = BigInt(regions.head(this.region, ENTRIES_ADDED) >>> 0)
-    return (BigInt(regions.head(this.region, ENTRIES_ADDED + 1) >>> 0) << 32n) | low
+    return (BigInt(regions.head(this.region, ENTRIES_ADDED + 1)) << 32n) | low
   }
 
   set entriesAdded(count: bigint) {
@@ -196,6 +198,19 @@ export class Stream {
     this.#countAdded()
   }
 
+  /**
+   * The last node ends at `last` if it went on with entries that were removed. One with no other entries goes: entries that
+   * are added may have IDs below its own, and nodes must not overlap.
+   */
+  #forgetRemoved(last: StreamId): void {
+    const nodes = this.#nodes
+    if (!nodes.last()) return
+    const node = this.trees.node.open(nodes)
+    if (node.lastId <= last) return
+    if (node.live === 0) nodes.remove()
+    else node.lastId = last
+  }
+
   /** One entry more was added: without a number of 64 bits. */
   #countAdded(): void {
     const { regions } = this.trees
@@ -210,9 +225,30 @@ export class Stream {
   verify(): number {
     const nodes = this.#nodes
     let live = 0
-    for (let is = nodes.first(); is; is = nodes.next()) live += this.trees.node.open(nodes).live
+    let last = -1n
+    for (let is = nodes.first(); is; is = nodes.next()) {
+      const { id } = nodes
+      const node = this.trees.node.open(nodes)
+      if (id <= last || node.lastId < id) throw new Error('nodes are not in the order of their IDs')
+      if (node.live > node.all) throw new Error(`${node.live} of ${node.all} entries of a node are left`)
+      last = node.lastId
+      live += node.live
+      const found = this.count(id, last)
+      if (found !== node.live) throw new Error(`${found} entries in a node, ${node.live} counted`)
+    }
     if (live !== this.length) throw new Error(`${live} entries in nodes, ${this.length} counted`)
-    return this.#nodes.verify() + this.#entries.verify()
+    if (last > this.lastId) throw new Error('entries come after the last ID')
+    return this.#nodes.verify() + this.#verifyEntries()
+  }
+
+  #verifyEntries(): number {
+    const entries = this.#entries
+    let last = -1n
+    for (let is = entries.first(); is; is = entries.next()) {
+      if (entries.id <= last) throw new Error('entries are not in the order of their IDs')
+      last = entries.id
+    }
+    return entries.verify()
   }
 
   has(id: StreamId): boolean {

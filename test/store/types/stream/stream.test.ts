@@ -75,9 +75,11 @@ const operation = fc.oneof(
       strings: fc.array(text, { minLength: 1, maxLength: 3 }),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete'), at: fc.nat(200) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete'), at: fc.integer({ min: -3, max: 200 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('length'), length: fc.nat(150) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('id'), at: fc.nat(200) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('id'), at: fc.nat(200), step: fc.bigInt(0n, 2n) }) },
+  // Below entries that were removed (XSETID).
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('back'), step: fc.bigInt(0n, 3n) }) },
 ) as fc.Arbitrary<{ kind: string; step: bigint; strings: string[]; at: number; length: number }>
 
 test('a stream is the list of its entries', () => {
@@ -88,12 +90,15 @@ test('a stream is the list of its entries', () => {
       let last = streamId(5n, 0n)
       for (const { kind, step, strings, at, length } of operations) {
         const stream = openStream(store)
-        const id = model[at % Math.max(1, model.length)]?.[0] ?? 0n
+        const id = model.at(at % Math.max(1, model.length))?.[0] ?? 0n
         if (kind === 'add') {
           last += step << (step === 3n ? 64n : 0n)
           const pairs = strings.flatMap((each, i) => [`f${i}`, each])
           append(stream, last, ...pairs)
           model.push([last, ...pairs])
+        } else if (kind === 'back') {
+          last = (model.at(-1)?.[0] ?? 0n) + step
+          stream.lastId = last
         } else if (kind === 'delete') {
           expect(stream.delete([id])).toBe(model.length === 0 ? 0 : 1)
           model = model.filter(([own]) => own !== id)
@@ -101,12 +106,13 @@ test('a stream is the list of its entries', () => {
           const left =
             kind === 'length'
               ? model.slice(Math.max(0, model.length - length))
-              : model.filter(([own]) => own >= id)
-          const bound = kind === 'length' ? { maxLength: length } : { minId: id }
+              : model.filter(([own]) => own >= id + step)
+          const bound = kind === 'length' ? { maxLength: length } : { minId: id + step }
           expect(stream.trim({ ...bound, approximate: false, limit: 0 })).toBe(model.length - left.length)
           model = left
         }
         store.streams.settle(stream, true)
+        if (kind === 'back') verifyStream(stream)
       }
       const stream = openStream(store)
       expect(entriesOf(stream)).toEqual(model)
