@@ -6,7 +6,7 @@ import type { Collections } from './collections.ts'
 import { NO_PAGE } from './region/pages.ts'
 import { compareBytes } from './span.ts'
 import { StringList } from './string-list.ts'
-import { DOUBLE_BYTES, KEY_WORDS, memberBytes, TreeKind } from './tree/layout.ts'
+import { DOUBLE_BYTES, memberBytes, TreeKind } from './tree/layout.ts'
 import { Tree } from './tree/tree.ts'
 
 /*
@@ -14,9 +14,8 @@ import { Tree } from './tree/tree.ts'
  *   SCORES:  hash of the member → score, member   finds a member
  */
 
-/** Where the score and the member are in an entry of SCORES. */
-const SCORE_AT = 4 * KEY_WORDS[TreeKind.SCORES]
-const MEMBER_AT = SCORE_AT + DOUBLE_BYTES[TreeKind.SCORES]
+/** Where the member is in an entry of SCORES: behind the score. */
+const MEMBER_AT = DOUBLE_BYTES[TreeKind.SCORES]
 
 /** Of a range of at least FEW members, and this share of all, the scores are removed by a look at all scores. */
 const FEW = 64
@@ -63,7 +62,7 @@ export class RankedMembers {
   find(region: number, bytes: Uint8Array, start: number, end: number): boolean {
     const scores = this.openScores(region)
     if (!scores.seekString(this.#parts.store.hashOf(bytes, start, end), bytes, start, end)) return false
-    this.score[0] = scores.view.getFloat64(scores.doubleAt, true)
+    this.score[0] = scores.view.getFloat64(scores.at, true)
     return true
   }
 
@@ -113,7 +112,7 @@ export class RankedMembers {
       const end = ends[i]
       table.key[0] = hashes[i]
       table.append(memberBytes(end - start))
-      table.view.setFloat64(table.doubleAt, scores[i], true)
+      table.view.setFloat64(table.at, scores[i], true)
       const page = pages?.[i] ?? NO_PAGE
       if (page === NO_PAGE) table.writeString(table.stringsAt, bytes, start, end)
       else table.shareString(table.stringsAt, page, end - start)
@@ -125,9 +124,9 @@ export class RankedMembers {
   update(region: number, bytes: Uint8Array, start: number, end: number): void {
     const { ranking, scores } = this
     const score = this.score[0]
-    this.seek(region, scores.view.getFloat64(scores.doubleAt, true), bytes, start, end)
+    this.seek(region, scores.view.getFloat64(scores.at, true), bytes, start, end)
     if (ranking.rescore(score)) {
-      scores.view.setFloat64(scores.doubleAt, score, true)
+      scores.view.setFloat64(scores.at, score, true)
       return
     }
     ranking.remove()
@@ -185,16 +184,16 @@ export class RankedMembers {
    */
   #filterScores(scores: Tree, ranking: Tree, rank: number, count: number): void {
     ranking.seekRank(rank)
-    const least = ranking.view.getFloat64(ranking.at, true)
+    const least = ranking.view.getFloat64(ranking.keyAt, true)
     ranking.readString(ranking.stringsAt)
     const first = ranking.span.copy()
     ranking.seekRank(rank + count - 1)
-    const most = ranking.view.getFloat64(ranking.at, true)
+    const most = ranking.view.getFloat64(ranking.keyAt, true)
     ranking.readString(ranking.stringsAt)
     const last = ranking.span.copy()
     const { span } = scores
     scores.removeWhere((at) => {
-      const score = scores.view.getFloat64(at + SCORE_AT, true)
+      const score = scores.view.getFloat64(at, true)
       if (score < least || score > most) return false
       if (score > least && score < most) return true
       scores.readString(at + MEMBER_AT)
@@ -231,7 +230,7 @@ export class RankedMembers {
   /** Completes the entry of SCORES that belongs to the one of RANKING. */
   #write(score: number): void {
     const { scores } = this
-    scores.view.setFloat64(scores.doubleAt, score, true)
+    scores.view.setFloat64(scores.at, score, true)
     scores.copyString(this.ranking)
   }
 }

@@ -182,7 +182,7 @@ export class SortedSets {
     if (region === 0) return this.#packed.rankOfMember(bytes, start, end, orEqual)
     const ranking = this.#members.openRanking(region)
     if (!ranking.seekRank(0)) return 0
-    ranking.keyDouble[0] = ranking.view.getFloat64(ranking.at, true)
+    ranking.keyDouble[0] = ranking.view.getFloat64(ranking.keyAt, true)
     const isFound = ranking.seekMember(bytes, start, end)
     return ranking.rank() + (isFound && orEqual ? 1 : 0)
   }
@@ -196,7 +196,7 @@ export class SortedSets {
     }
     const scores = this.#members.openScores(region)
     return scores.scan(cursor, count, () => {
-      this.score[0] = scores.view.getFloat64(scores.doubleAt, true)
+      this.score[0] = scores.view.getFloat64(scores.at, true)
       scores.readString(scores.stringsAt, this.span)
       visit()
     })
@@ -229,10 +229,9 @@ export class SortedSets {
 
   #readWalked(): boolean {
     const walk = this.#walk
-    const { stringsAt } = walk
-    // In both trees the score is before the member.
-    this.score[0] = walk.view.getFloat64(stringsAt - 8, true)
-    walk.readString(stringsAt, this.span)
+    // RANKING has the score as its key, SCORES before the member.
+    this.score[0] = walk.view.getFloat64(walk.isRanking ? walk.keyAt : walk.at, true)
+    walk.readString(walk.stringsAt, this.span)
     return true
   }
 

@@ -31,12 +31,12 @@ export class IdTree {
 
   /** The ID at the position. */
   get id(): StreamId {
-    return readId(this.#tree.view, this.#tree.at)
+    return readId(this.#tree.view, this.#tree.keyAt)
   }
 
   /** The same in words. */
   readId(words: IdWords): void {
-    readIdWords(this.#tree.view, this.#tree.at, words)
+    readIdWords(this.#tree.view, this.#tree.keyAt, words)
   }
 
   /** Goes to an ID. False: it is not there. */

@@ -15,10 +15,11 @@ import { PAGE_HEADER_WORDS } from '../region/pages.ts'
  *   RANKING  score (double)         2       member                       score, then the bytes of the member
  *   IDS      stream ID, 128 bits    4       one string                   unsigned
  *
- *   leaf   | header, count | dead << 16, heap | slots: 2 bytes each → | … free … | ← entries |
+ *   leaf   | header, count | dead << 16, heap | slots: distance (2 bytes), key → | … free … | ← entries |
  *   inner  | header, count | unused           | children | entries below each | keys        |  Int32 words
  *
- * A slot is the distance of its entry from the end of the page, and the slots are in order: an insertion moves only slots.
+ * A slot has the distance of its entry from the end of the page, and the key of the entry: a search reads neighbouring
+ * slots, and one entry at the end. Slots are in order: an insertion moves only slots.
  * `heap` is the distance of the lowest entry, `dead` the bytes of removed entries above it. Leaves begin small, grow in
  * steps to LEAF_UNITS and are then split, so they are well filled; a page at the edge is split there, so that a list that
  * is pushed to, or a stream, fills its pages.
@@ -26,7 +27,7 @@ import { PAGE_HEADER_WORDS } from '../region/pages.ts'
  * The key of a child is not above any key below it; that of the first child is not used. An inner page of RANKING has
  * scores only: members are compared where scores are equal.
  *
- * An entry is: key, double if the kind has one, strings. A string is its length in one byte, below 240; or LONG, length in
+ * An entry is: double if the kind has one, strings. A string is its length in one byte, below 240; or LONG, length in
  * two bytes; or SEPARATE, the number of a page of its own, the length. The members of a sorted set are in two trees: the
  * longer ones are in one page, which belongs to RANKING.
  */
@@ -42,6 +43,8 @@ export const TreeKind = {
 export type TreeKind = (typeof TreeKind)[keyof typeof TreeKind]
 
 export const KEY_WORDS = [0, 1, 1, 1, 2, 4] as const
+/** Bytes of a slot. */
+export const SLOT_BYTES = [2, 6, 6, 6, 10, 18] as const
 export const DOUBLE_BYTES = [0, 0, 0, 8, 0, 0] as const
 export const STRINGS = [1, 1, 2, 1, 1, 1] as const
 
@@ -60,6 +63,8 @@ export const LAYOUT = {
   HEAP: PAGE_HEADER_WORDS + 1,
   DATA,
   DATA_BYTES: DATA * 4,
+  /** Where the key is in a slot. */
+  KEY_AT: 2,
   LEAF_UNITS,
   INNER_UNITS,
   FIRST_UNITS: 32,

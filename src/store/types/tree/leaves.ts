@@ -6,7 +6,7 @@ import { NO_PAGE } from '../region/pages.ts'
 import { TreeInnerPages } from './inner.ts'
 import { LAYOUT } from './layout.ts'
 
-const { COUNT, HEAP, DATA, DATA_BYTES, LEAF_UNITS, FIRST_UNITS } = LAYOUT
+const { COUNT, HEAP, DATA, DATA_BYTES, KEY_AT, LEAF_UNITS, FIRST_UNITS } = LAYOUT
 
 /** A leaf with fewer bytes is merged with a neighbour, if both together have at most MERGED_BYTES. */
 const SPARSE_BYTES = 1024
@@ -15,13 +15,17 @@ const MERGED_BYTES = 3072
 /** A tree with more than this many times the entries of a leaf is long. */
 const LONG_TREE = 32
 
+/** Entries that are copied, one behind the other. */
 const scratch = Buffer.alloc(LEAF_UNITS * UNIT_BYTES)
 const scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.length)
+/** Their slots, with the length of the entry in the place of its distance. */
+const slotScratch = Buffer.alloc(LEAF_UNITS * UNIT_BYTES)
+const slotScratchView = new DataView(slotScratch.buffer, slotScratch.byteOffset, slotScratch.length)
 
 export abstract class TreeLeaves extends TreeInnerPages {
   /** The first leaf. */
   protected plant(bytes: number): void {
-    const units = Math.max(FIRST_UNITS, (DATA_BYTES + 2 + bytes + UNIT_BYTES - 1) >>> 3)
+    const units = Math.max(FIRST_UNITS, (DATA_BYTES + this.slotBytes + bytes + UNIT_BYTES - 1) >>> 3)
     this.root = this.takePage(units)
     this.height = 0
     this.pages[0] = this.root
@@ -38,7 +42,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
   protected makeRoom(bytes: number): void {
     for (;;) {
       const { leaf, leafAt, leafCount } = this
-      const missing = 2 * (leafCount + 1) + leaf[leafAt + HEAP] + bytes - (this.end - this.slots)
+      const missing = this.slotAt(leafCount + 1) + leaf[leafAt + HEAP] + bytes - this.end
       if (missing <= 0) return
       this.#enlarge(missing)
     }
@@ -67,7 +71,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
   protected makeRoomAtEnd(bytes: number): void {
     for (;;) {
       const { leaf, leafAt, leafCount } = this
-      const missing = 2 * (leafCount + 1) + leaf[leafAt + HEAP] + bytes - (this.end - this.slots)
+      const missing = this.slotAt(leafCount + 1) + leaf[leafAt + HEAP] + bytes - this.end
       if (missing <= 0) return
       const page = this.pages[this.height]
       const units = this.leafUnits
@@ -108,7 +112,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     regions.words[regions.at + COUNT] = counts
     regions.words[regions.at + HEAP] = heap
     this.openLeaf(page)
-    bytes.copy(this.bytes, this.slots, slots, slots + 2 * this.leafCount)
+    bytes.copy(this.bytes, this.slots, slots, slots + this.slotBytes * this.leafCount)
     bytes.copy(this.bytes, this.end - heap, end - heap, end)
     regions.freeBlock(this.region, old)
   }
@@ -118,26 +122,30 @@ export abstract class TreeLeaves extends TreeInnerPages {
     this.openLeaf(page)
     const count = this.leafCount
     const bytes = this.#gather(0, count)
-    this.#fill(page, units, 0, count, bytes)
+    this.#fill(page, units, 0, 0, count, bytes)
   }
 
-  /** Copies entries of the open leaf to `scratch`, from `start` on, each behind the other. Returns where they end. */
-  #gather(from: number, to: number, start = 0): number {
-    const { bytes, view } = this
+  /** Copies entries of the open leaf to `scratch`, from `start` on, behind `before` other ones. Returns where they end. */
+  #gather(from: number, to: number, start = 0, before = 0): number {
+    const { bytes, slotBytes } = this
+    let slot = slotBytes * before
+    bytes.copy(slotScratch, slot, this.slotAt(from), this.slotAt(to))
     let at = start
-    for (let i = from; i < to; i++) {
-      const entry = this.end - view.getUint16(this.slots + 2 * i, true)
+    for (let i = from; i < to; i++, slot += slotBytes) {
+      const entry = this.entryAt(i)
       const length = this.entryBytes(entry)
       copyUnaligned(bytes, entry, entry + length, scratch, scratchView, at)
+      slotScratchView.setUint16(slot, length, true)
       at += length
     }
     return at
   }
 
   /**
-   * Makes a leaf of `units` from entries in `scratch[start, start + bytes)`. The block is another one if the units differ.
+   * Makes a leaf of `units` from entries in `scratch[start, start + bytes)`, which are behind `before` other ones. The block
+   * is another one if the units differ.
    */
-  #fill(page: number, units: number, start: number, count: number, bytes: number): void {
+  #fill(page: number, units: number, start: number, before: number, count: number, bytes: number): void {
     const regions = this.regions
     regions.locate(this.region, page)
     if (regions.pageUnits !== units) {
@@ -150,17 +158,18 @@ export abstract class TreeLeaves extends TreeInnerPages {
     words[at + HEAP] = bytes
     const target = this.end - bytes
     this.bytes.set(scratch.subarray(start, start + bytes), target)
-    const { view } = this
+    const { view, slotBytes } = this
+    slotScratch.copy(this.bytes, this.slots, slotBytes * before, slotBytes * (before + count))
     for (let i = 0, entry = target; i < count; i++) {
-      view.setUint16(this.slots + 2 * i, this.end - entry, true)
-      entry += this.entryBytes(entry)
+      view.setUint16(this.slotAt(i), this.end - entry, true)
+      entry += slotScratchView.getUint16(slotBytes * (before + i), true)
     }
     this.leafCount = count
   }
 
   /** Units of a leaf with some room. */
   #unitsFor(count: number, bytes: number): number {
-    const needed = (DATA_BYTES + 2 * count + bytes + UNIT_BYTES - 1) >>> 3
+    const needed = (DATA_BYTES + this.slotBytes * count + bytes + UNIT_BYTES - 1) >>> 3
     return Math.min(LEAF_UNITS, Math.max(FIRST_UNITS, needed + (needed >> 3)))
   }
 
@@ -180,15 +189,15 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const isFirst = i === 0 && this.isAtEdge(false)
     const at = isFirst ? 1 : count >> 1
     const leftBytes = this.#gather(0, at)
-    const separator = this.end - this.view.getUint16(this.slots + 2 * at, true)
+    const separator = this.slotAt(at) + KEY_AT
     const key = [0, 0, 0, 0]
     for (let word = 0; word < this.keyWords; word++)
       key[word] = this.view.getInt32(separator + 4 * word, true)
-    const rightBytes = this.#gather(at, count, leftBytes) - leftBytes
+    const rightBytes = this.#gather(at, count, leftBytes, at) - leftBytes
     const right = this.takePage(this.#unitsFor(count - at, rightBytes))
-    this.#fill(right, this.regions.pageUnits, leftBytes, count - at, rightBytes)
+    this.#fill(right, this.regions.pageUnits, leftBytes, at, count - at, rightBytes)
     const leftUnits = isFirst && this.#isLong(count) ? LEAF_UNITS : this.#unitsFor(at, leftBytes)
-    this.#fill(page, leftUnits, 0, at, leftBytes)
+    this.#fill(page, leftUnits, 0, 0, at, leftBytes)
     this.insertChild(height - 1, page, at, right, count - at, key)
   }
 
@@ -208,7 +217,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const { leaf, leafAt, leafCount, height } = this
     const units = this.leafUnits
     const live = leaf[leafAt + HEAP] - (leaf[leafAt + COUNT] >>> 16)
-    const needed = DATA_BYTES + 2 * leafCount + live
+    const needed = DATA_BYTES + this.slotBytes * leafCount + live
     const isSparse = needed < SPARSE_BYTES && height > 0
     const isRoomy = units > FIRST_UNITS && needed < (units * UNIT_BYTES) / 2
     if (!isSparse && !isRoomy) return
@@ -227,14 +236,13 @@ export abstract class TreeLeaves extends TreeInnerPages {
     for (let rank = 0; rank < this.count; ) {
       this.seekRank(rank)
       const first = this.indexes[this.height]
-      const { leaf, leafAt, leafCount, view, slots } = this
+      const { leaf, leafAt, leafCount } = this
       let to = first
       let bytes = 0
       for (let i = first; i < leafCount; i++) {
-        const distance = view.getUint16(slots + 2 * i, true)
-        const at = this.end - distance
+        const at = this.entryAt(i)
         if (isRemoved(at)) bytes += this.entryBytes(at)
-        else view.setUint16(slots + 2 * to++, distance, true)
+        else this.#copySlot(i, to++)
       }
       rank += to - first
       if (to === leafCount) continue
@@ -245,6 +253,15 @@ export abstract class TreeLeaves extends TreeInnerPages {
       else this.shrinkLeaf()
     }
     this.save()
+  }
+
+  #copySlot(from: number, to: number): void {
+    if (from === to) return
+    const { view, slotBytes } = this
+    const source = this.slotAt(from)
+    const target = this.slotAt(to)
+    for (let at = 0; at < slotBytes; at += 2)
+      view.setInt16(target + at, view.getInt16(source + at, true), true)
   }
 
   /** Merges the leaf of the path, which needs `bytes`, with a neighbour below the same page. False: it does not fit. */
@@ -262,15 +279,15 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const other = i === left ? rightPage : leftPage
     regions.locate(this.region, other)
     const w0 = regions.words[regions.at + COUNT]
-    const otherBytes = 2 * (w0 & 0xffff) + regions.words[regions.at + HEAP] - (w0 >>> 16)
+    const otherBytes = this.slotBytes * (w0 & 0xffff) + regions.words[regions.at + HEAP] - (w0 >>> 16)
     if (bytes + otherBytes > MERGED_BYTES) return false
     this.openLeaf(leftPage)
     const leftCount = this.leafCount
     const leftBytes = this.#gather(0, leftCount)
     this.openLeaf(rightPage)
     const rightCount = this.leafCount
-    const all = this.#gather(0, rightCount, leftBytes)
-    this.#fill(leftPage, this.#unitsFor(leftCount + rightCount, all), 0, leftCount + rightCount, all)
+    const all = this.#gather(0, rightCount, leftBytes, leftCount)
+    this.#fill(leftPage, this.#unitsFor(leftCount + rightCount, all), 0, 0, leftCount + rightCount, all)
     regions.give(this.region, rightPage)
     regions.locate(this.region, parent)
     regions.words[regions.at + DATA + this.capacity(regions.pageUnits) + left] = leftCount + rightCount

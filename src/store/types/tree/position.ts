@@ -4,14 +4,14 @@ import { UNIT_BYTES } from '../../arena.ts'
 import { NO_PAGE, PAGE_HEADER_WORDS } from '../region/pages.ts'
 import type { Regions } from '../regions.ts'
 import { Span } from '../span.ts'
-import { CAPACITIES, DOUBLE_BYTES, KEY_WORDS, LAYOUT, STRINGS, TreeKind } from './layout.ts'
+import { CAPACITIES, DOUBLE_BYTES, KEY_WORDS, LAYOUT, SLOT_BYTES, STRINGS, TreeKind } from './layout.ts'
 
-const { COUNT, HEAP, DATA, MAX_HEIGHT, LONG, MAX_INLINE, MAX_INLINE_MEMBER, SEPARATE_BYTES } = LAYOUT
+const { COUNT, HEAP, DATA, KEY_AT, MAX_HEIGHT, LONG, MAX_INLINE, MAX_INLINE_MEMBER, SEPARATE_BYTES } = LAYOUT
 
 /** One object serves all trees: `open` chooses one. */
 export abstract class TreePosition {
   count = 0
-  /** The entry that was loaded: its key begins at `view[at]`. */
+  /** The entry that was loaded begins at `view[at]`. */
   bytes: Buffer = Buffer.alloc(0)
   view: DataView = new DataView(this.bytes.buffer)
   at = 0
@@ -26,6 +26,7 @@ export abstract class TreePosition {
   protected region = 0
   protected kind: TreeKind = TreeKind.LIST
   protected keyWords = 0
+  protected slotBytes = 2
   protected doubleBytes = 0
   protected maxInline: number = MAX_INLINE
   #capacities: Uint16Array = CAPACITIES[TreeKind.LIST]
@@ -56,6 +57,7 @@ export abstract class TreePosition {
     this.region = region
     this.kind = kind
     this.keyWords = KEY_WORDS[kind]
+    this.slotBytes = SLOT_BYTES[kind]
     this.doubleBytes = DOUBLE_BYTES[kind]
     this.#capacities = CAPACITIES[kind]
     this.maxInline = kind === TreeKind.SCORES || kind === TreeKind.RANKING ? MAX_INLINE_MEMBER : MAX_INLINE
@@ -172,14 +174,19 @@ export abstract class TreePosition {
     return rank
   }
 
-  /** Where the double of the loaded entry is in `view`. */
-  get doubleAt(): number {
-    return this.at + 4 * this.keyWords
+  /** Whether the open tree is in the order of scores. */
+  get isRanking(): boolean {
+    return this.kind === TreeKind.RANKING
   }
 
-  /** Where the first string of the loaded entry is. */
+  /** Where the key of the loaded entry is in `view`. */
+  get keyAt(): number {
+    return this.slotAt(this.indexes[this.height]) + KEY_AT
+  }
+
+  /** Where the first string of the loaded entry is. The double of the entry, if it has one, is at `at`. */
   get stringsAt(): number {
-    return this.at + 4 * this.keyWords + this.doubleBytes
+    return this.at + this.doubleBytes
   }
 
   /** Points `span` at the string that begins at `at`, and returns where the next one begins. */
@@ -242,7 +249,17 @@ export abstract class TreePosition {
   }
 
   #locateEntry(): void {
-    this.at = this.end - this.view.getUint16(this.slots + 2 * this.indexes[this.height], true)
+    this.at = this.entryAt(this.indexes[this.height])
+  }
+
+  /** Where slot `i` of the open leaf is. */
+  protected slotAt(i: number): number {
+    return this.slots + this.slotBytes * i
+  }
+
+  /** Where entry `i` of the open leaf is. */
+  protected entryAt(i: number): number {
+    return this.end - this.view.getUint16(this.slotAt(i), true)
   }
 
   protected save(): void {
@@ -270,7 +287,7 @@ export abstract class TreePosition {
 
   /** Bytes of the entry at `at`. */
   protected entryBytes(at: number): number {
-    let to = at + 4 * this.keyWords + this.doubleBytes
+    let to = at + this.doubleBytes
     for (let string = STRINGS[this.kind]; string > 0; string--) to = this.skipString(to)
     return to - at
   }

@@ -5,7 +5,7 @@ import { compareBytes } from '../span.ts'
 import { LAYOUT } from './layout.ts'
 import { TreePosition } from './position.ts'
 
-const { COUNT, DATA } = LAYOUT
+const { COUNT, DATA, KEY_AT } = LAYOUT
 
 const SIGN = 1 << 31
 const HALF = 2 ** 31
@@ -83,8 +83,7 @@ export abstract class TreeSearch extends TreePosition {
   }
 
   #hashAt(i: number): number {
-    const { view } = this
-    return view.getInt32(this.end - view.getUint16(this.slots + 2 * i, true), true) ^ SIGN
+    return this.view.getInt32(this.slotAt(i) + KEY_AT, true) ^ SIGN
   }
 
   /**
@@ -93,7 +92,7 @@ export abstract class TreeSearch extends TreePosition {
    */
   seekString(hash: number, bytes: Uint8Array, start: number, end: number): boolean {
     this.key[0] = hash
-    for (let is = this.seekHash(); is && this.view.getInt32(this.at, true) === hash; is = this.next()) {
+    for (let is = this.seekHash(); is && this.view.getInt32(this.keyAt, true) === hash; is = this.next()) {
       this.secondAt = this.readString(this.stringsAt)
       if (this.span.equals(bytes, start, end)) return true
     }
@@ -111,7 +110,7 @@ export abstract class TreeSearch extends TreePosition {
     let last = 0
     let is = this.seekHash()
     for (let left = limit; is; left--) {
-      const hash = this.view.getUint32(this.at, true)
+      const hash = this.view.getUint32(this.keyAt, true)
       // Entries with the same hash come in the same call.
       if (left <= 0 && hash !== last) return hash
       last = hash
@@ -160,11 +159,10 @@ export abstract class TreeSearch extends TreePosition {
     let isFound = false
     while (low < high) {
       const middle = (low + high) >>> 1
-      const at = this.end - view.getUint16(this.slots + 2 * middle, true)
-      const own = view.getFloat64(at, true)
+      const own = view.getFloat64(this.slotAt(middle) + KEY_AT, true)
       let order = own < score ? -1 : own > score ? 1 : 0
       if (order === 0) {
-        order = this.#compareString(at + 8, bytes, start, end)
+        order = this.#compareString(this.entryAt(middle), bytes, start, end)
         if (order === 0) isFound = true
       }
       if (order < 0) low = middle + 1
@@ -203,7 +201,7 @@ export abstract class TreeSearch extends TreePosition {
     let high = this.leafCount
     while (low < high) {
       const middle = (low + high) >>> 1
-      const own = view.getFloat64(this.end - view.getUint16(this.slots + 2 * middle, true), true)
+      const own = view.getFloat64(this.slotAt(middle) + KEY_AT, true)
       if (orEqual ? own <= score : own < score) low = middle + 1
       else high = middle
     }
@@ -239,7 +237,7 @@ export abstract class TreeSearch extends TreePosition {
     let isFound = false
     while (low < high) {
       const middle = (low + high) >>> 1
-      const order = this.#compareId(view, this.end - view.getUint16(this.slots + 2 * middle, true))
+      const order = this.#compareId(view, this.slotAt(middle) + KEY_AT)
       if (order === 0) isFound = true
       if (order < 0) low = middle + 1
       else high = middle
@@ -264,10 +262,9 @@ export abstract class TreeSearch extends TreePosition {
       child = regions.words[regions.at + DATA]
     }
     this.openLeaf(child)
-    const at = this.end - this.view.getUint16(this.slots, true)
-    const first = this.view.getFloat64(at, true)
+    const first = this.view.getFloat64(this.slots + KEY_AT, true)
     if (first !== score) return first > score
-    return this.#compareString(at + 8, bytes, start, end) > 0
+    return this.#compareString(this.entryAt(0), bytes, start, end) > 0
   }
 
   #compareId(view: DataView, at: number): number {

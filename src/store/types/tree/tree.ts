@@ -6,7 +6,7 @@ import { NO_PAGE, PAGE_HEADER_WORDS } from '../region/pages.ts'
 import { LAYOUT, STRINGS, TreeKind } from './layout.ts'
 import { TreeLeaves } from './leaves.ts'
 
-const { COUNT, HEAP, DATA, DATA_BYTES, LONG, SEPARATE, MAX_SHORT, SEPARATE_BYTES } = LAYOUT
+const { COUNT, HEAP, DATA, DATA_BYTES, KEY_AT, LONG, SEPARATE, MAX_SHORT, SEPARATE_BYTES } = LAYOUT
 
 /** Up to this many bytes a loop moves slots faster than `copyWithin`. */
 const LOOP_BYTES = 512
@@ -18,10 +18,10 @@ const LOOP_BYTES = 512
 export class Tree extends TreeLeaves {
   /**
    * Inserts an entry with the key `key` before the position, with strings of `length` bytes together (`stringBytes`,
-   * `memberBytes`). The caller then writes the double (at `doubleAt`) and the strings (`writeString`, from `stringsAt` on).
+   * `memberBytes`). The caller then writes the double (at `at`) and the strings (`writeString`, from `stringsAt` on).
    */
   insert(length: number): void {
-    const bytes = 4 * this.keyWords + this.doubleBytes + length
+    const bytes = this.doubleBytes + length
     if (this.root === NO_PAGE) this.plant(bytes)
     this.makeRoom(bytes)
     this.#insertEntry(bytes)
@@ -32,7 +32,7 @@ export class Tree extends TreeLeaves {
    * `append`. Leaves are filled, so `endAppending` must follow the last one.
    */
   append(length: number): void {
-    const bytes = 4 * this.keyWords + this.doubleBytes + length
+    const bytes = this.doubleBytes + length
     if (this.root === NO_PAGE) this.plant(bytes)
     this.makeRoomAtEnd(bytes)
     this.#insertEntry(bytes)
@@ -50,12 +50,12 @@ export class Tree extends TreeLeaves {
     leaf[leafAt + HEAP] = heap
     leaf[leafAt + COUNT]++
     this.leafCount = count + 1
-    const slot = this.slots + 2 * i
-    moveUp(this.bytes, this.view, slot, this.slots + 2 * count)
+    const slot = this.slotAt(i)
+    moveUp(this.bytes, this.view, slot, this.slotAt(count), this.slotBytes)
     this.view.setUint16(slot, heap, true)
     this.at = this.end - heap
     for (let word = 0; word < this.keyWords; word++)
-      this.view.setInt32(this.at + 4 * word, this.key[word], true)
+      this.view.setInt32(slot + KEY_AT + 4 * word, this.key[word], true)
     this.save()
   }
 
@@ -139,11 +139,10 @@ export class Tree extends TreeLeaves {
     const i = this.indexes[this.height]
     // At the edges of a leaf its neighbours are elsewhere, and its key may be that of the leaf.
     if (i === 0 || i >= this.leafCount - 1) return false
-    const slot = this.slots + 2 * i
-    const before = view.getFloat64(this.end - view.getUint16(slot - 2, true), true)
-    const after = view.getFloat64(this.end - view.getUint16(slot + 2, true), true)
+    const before = view.getFloat64(this.slotAt(i - 1) + KEY_AT, true)
+    const after = view.getFloat64(this.slotAt(i + 1) + KEY_AT, true)
     if (!(before < score && score < after)) return false
-    view.setFloat64(this.at, score, true)
+    view.setFloat64(this.keyAt, score, true)
     return true
   }
 
@@ -172,13 +171,12 @@ export class Tree extends TreeLeaves {
     // The bytes of a leaf that goes as a whole do not matter.
     if (count > 0 || this.regions.hasSeparate(this.region))
       for (let slot = i; slot < i + removed; slot++) {
-        lowest = this.view.getUint16(this.slots + 2 * slot, true)
+        lowest = this.view.getUint16(this.slotAt(slot), true)
         const at = this.end - lowest
         bytes += this.entryBytes(at)
         this.#freeStrings(at)
       }
-    const slot = this.slots + 2 * i
-    moveDown(this.bytes, this.view, slot + 2 * removed, this.slots + 2 * (count + removed), slot)
+    moveDown(this.bytes, this.view, this.slotAt(i + removed), this.slotAt(count + removed), this.slotAt(i))
     let dead = leaf[leafAt + COUNT] >>> 16
     // The lowest entry leaves no gap.
     if (removed === 1 && lowest === leaf[leafAt + HEAP]) leaf[leafAt + HEAP] = lowest - bytes
@@ -207,14 +205,14 @@ export class Tree extends TreeLeaves {
     const regions = this.regions
     found.pages++
     regions.locate(this.region, page)
-    const { words, view, at } = regions
+    const { words, at } = regions
     const units = regions.pageUnits
     if (level === this.height) {
       this.openLeaf(page)
       const count = this.leafCount
       let live = 0
       for (let i = 0; i < count; i++) {
-        const entry = this.end - view.getUint16(this.slots + 2 * i, true)
+        const entry = this.entryAt(i)
         this.at = entry
         live += this.entryBytes(entry)
         for (let string = STRINGS[this.kind], from = this.stringsAt; string > 0; string--) {
@@ -225,7 +223,7 @@ export class Tree extends TreeLeaves {
       const dead = words[at + COUNT] >>> 16
       const heap = words[at + HEAP]
       if (live + dead !== heap) throw new Error(`a leaf with ${live} live and ${dead} dead bytes has ${heap}`)
-      if (DATA_BYTES + 2 * count + heap > units * UNIT_BYTES) throw new Error('a leaf overflows')
+      if (DATA_BYTES + this.slotBytes * count + heap > units * UNIT_BYTES) throw new Error('a leaf overflows')
       if (count === 0) throw new Error('a leaf is empty')
       found.entries += count
       return
@@ -245,7 +243,7 @@ export class Tree extends TreeLeaves {
   /** Frees the pages of the strings of the entry at `at`. */
   #freeStrings(at: number): void {
     if (this.kind === TreeKind.SCORES) return
-    let to = at + 4 * this.keyWords + this.doubleBytes
+    let to = at + this.doubleBytes
     for (let string = STRINGS[this.kind]; string > 0; string--) {
       if (this.bytes[to] === SEPARATE) this.#freeSeparate(to)
       to = this.skipString(to)
@@ -259,15 +257,15 @@ export class Tree extends TreeLeaves {
   }
 }
 
-/** Moves the slots in `[from, to)` one place up. */
-function moveUp(bytes: Buffer, view: DataView, from: number, to: number): void {
+/** Moves the slots in `[from, to)` up, by the bytes of one. */
+function moveUp(bytes: Buffer, view: DataView, from: number, to: number, by: number): void {
   if (to - from > LOOP_BYTES) {
-    bytes.copyWithin(from + 2, from, to)
+    bytes.copyWithin(from + by, from, to)
     return
   }
   let at = to - 4
-  for (; at >= from; at -= 4) view.setInt32(at + 2, view.getInt32(at, true), true)
-  if (at + 2 === from) view.setInt16(from + 2, view.getInt16(from, true), true)
+  for (; at >= from; at -= 4) view.setInt32(at + by, view.getInt32(at, true), true)
+  if (at + 2 === from) view.setInt16(from + by, view.getInt16(from, true), true)
 }
 
 /** Moves the slots in `[from, to)` down to `target`. */

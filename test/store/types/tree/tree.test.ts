@@ -111,7 +111,7 @@ test('a set finds what was put in, by its hash, also where hashes are equal', ()
   const random = seededRandom(5)
   const find = (name: string, hash: number): boolean => {
     tree.key[0] = hash
-    for (let is = tree.seekHash(); is && tree.view.getInt32(tree.at, true) === hash; is = tree.next())
+    for (let is = tree.seekHash(); is && tree.view.getInt32(tree.keyAt, true) === hash; is = tree.next())
       if (text(tree) === name) return true
     return false
   }
