@@ -20,6 +20,9 @@ export abstract class TreePosition {
   /** The key to look for or to insert. `keyDouble` is the same memory, for RANKING. */
   readonly key: Int32Array = new Int32Array(4)
   readonly keyDouble: Float64Array = new Float64Array(this.key.buffer)
+  /** What the hashes of the leaf that was found by hash are between, with their sign inverted. */
+  protected least = 0
+  protected most = 0
   /** What `readString` found. */
   readonly span: Span = new Span()
   protected readonly regions: Regions

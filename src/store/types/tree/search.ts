@@ -8,7 +8,8 @@ import { TreePosition } from './position.ts'
 const { COUNT, DATA, KEY_AT } = LAYOUT
 
 const SIGN = 1 << 31
-const HALF = 2 ** 31
+const LEAST = -(2 ** 31)
+const MOST = 2 ** 31 - 1
 /** How far a search in a leaf goes from where an entry was expected, at first. */
 const FIRST_STEP = 4
 const HASHES = 2 ** 32
@@ -19,13 +20,20 @@ export abstract class TreeSearch extends TreePosition {
    * that are ordered by a hash.
    */
   seekHash(): boolean {
+    const page = this.#descend()
+    if (page === NO_PAGE) return false
+    this.openLeaf(page)
+    return this.goTo(this.#findHash())
+  }
+
+  /** Follows the path to the leaf where the hash `key[0]` belongs, and notes what the hashes of that leaf are between. */
+  #descend(): number {
     const regions = this.regions
     const height = this.height
     const hash = this.key[0] ^ SIGN
     let page = this.root
-    // What the hashes of the leaf are between.
-    let least = -HALF
-    let most = HALF
+    let least = LEAST
+    let most = MOST
     for (let level = 0; level < height; level++) {
       regions.locate(this.region, page)
       const { words, at } = regions
@@ -34,10 +42,17 @@ export abstract class TreeSearch extends TreePosition {
       const last = words[at + COUNT] - 1
       let low = 0
       let high = last
-      while (low < high) {
-        const middle = (low + high + 1) >>> 1
-        if ((words[keys + middle] ^ SIGN) < hash) low = middle
-        else high = middle - 1
+      // Hashes are spread evenly: the child is near the place that the hash has between the least and the greatest.
+      let middle = (((hash - least) / (most - least)) * last + 0.5) | 0
+      for (let step = FIRST_STEP; low < high; step += step) {
+        if (middle <= low || middle > high) middle = (low + high + 1) >>> 1
+        if ((words[keys + middle] ^ SIGN) < hash) {
+          low = middle
+          middle += step
+        } else {
+          high = middle - 1
+          middle -= step
+        }
       }
       if (low > 0) least = words[keys + low] ^ SIGN
       if (low < last) most = words[keys + low + 1] ^ SIGN
@@ -46,22 +61,28 @@ export abstract class TreeSearch extends TreePosition {
       page = words[at + DATA + low]
     }
     this.pages[height] = page
-    if (page === NO_PAGE) return false
-    this.openLeaf(page)
-    // A fraction as an argument would be an allocated number.
-    const expected = (((hash - least) / (most - least)) * this.leafCount) | 0
-    return this.goTo(this.#findHash(hash, expected))
+    this.least = least
+    this.most = most
+    return page
+  }
+
+  /** Where the hash `key[0]` is expected in the open leaf. */
+  #expected(): number {
+    const { least, most, leafCount } = this
+    const i = ((((this.key[0] ^ SIGN) - least) / (most - least)) * leafCount) | 0
+    return i >= 0 && i < leafCount ? i : leafCount >>> 1
   }
 
   /**
-   * The first entry of the open leaf whose hash, with its sign inverted, is not below `hash`. Hashes are spread evenly, so
-   * the search begins where that entry is expected, by where `hash` lies between the least and the greatest of the leaf: it
-   * touches few cache lines, where halves of a leaf touch one at each step.
+   * The first entry of the open leaf whose hash is not below `key[0]`. Hashes are spread evenly, so the search begins where
+   * that entry is expected, by where the hash lies between the least and the greatest of the leaf: it touches few cache
+   * lines, where halves of a leaf touch one at each step.
    */
-  #findHash(hash: number, guess: number): number {
+  #findHash(): number {
+    const hash = this.key[0] ^ SIGN
     let low = 0
     let high = this.leafCount
-    const expected = guess >= 0 && guess < high ? guess : high >>> 1
+    const expected = this.#expected()
     let step = FIRST_STEP
     if (this.#hashAt(expected) < hash) {
       for (low = expected + 1; low + step < high; step += step) {
