@@ -54,6 +54,7 @@ export class ClientOutput {
         this.enforceLimits()
         owner.progressed()
       },
+      deferred: () => this.#writer.endHold(),
       makeReceiver: owner.makeReceiver,
       unread: services.unread,
     })

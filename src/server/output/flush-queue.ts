@@ -10,8 +10,11 @@ export interface Flushable {
   flushHeld(): void
 }
 
-/** Replies are held for this long at most, ms. A hop to another node takes a part of it. */
-const HOLD_MS = 2
+/**
+ * Replies are held for this long at most, ms: longer than a hop to a busy node takes. They wait for nothing slower than a
+ * hop: a node that has to load the value says so, and what is held leaves.
+ */
+const HOLD_MS = 10
 
 export class FlushQueue {
   #connections: Flushable[] = []

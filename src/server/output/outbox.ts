@@ -51,6 +51,11 @@ class ForwardedReplies implements Receiver {
     this.context = context
   }
 
+  /** Whether its next reply is that of the link, and not one that was deferred. */
+  get isOnItsWay(): boolean {
+    return this.parts.length === 0
+  }
+
   get isOver(): boolean {
     return this.settled === this.asked && this.parts.length === 0
   }
@@ -70,6 +75,7 @@ class ForwardedReplies implements Receiver {
     this.settled++
     const place = new ReplyPlace(this.#outbox)
     this.add(place)
+    this.#outbox.forwardedDeferred()
     return this.#outbox.makeReceiver(this.context, (reply) => {
       this.#outbox.countReplies(reply.length, 1)
       place.complete(reply)
@@ -103,6 +109,8 @@ export interface OutboxParts {
   readonly write: (bytes: Buffer) => void
   /** Called after a deferred reply was completed and the replies behind it were written. */
   readonly drained: () => void
+  /** Called after a reply of another node was deferred, if it is the next one in order. */
+  readonly deferred: () => void
   readonly makeReceiver: MakeReceiver
   readonly unread: UnreadBytes
 }
@@ -120,12 +128,14 @@ export class Outbox {
   #next = 0
   readonly #write: (bytes: Buffer) => void
   readonly #drained: () => void
+  readonly #deferred: () => void
   readonly #unread: UnreadBytes
   #isClosed = false
 
-  constructor({ write, drained, makeReceiver, unread }: OutboxParts) {
+  constructor({ write, drained, deferred, makeReceiver, unread }: OutboxParts) {
     this.#write = write
     this.#drained = drained
+    this.#deferred = deferred
     this.makeReceiver = makeReceiver
     this.#unread = unread
   }
@@ -134,9 +144,11 @@ export class Outbox {
     return this.#queue.length === 0
   }
 
-  /** Whether the next reply in order is one of another node. */
+  /** Whether the next reply in order is one of another node, and on its way: nothing has deferred it. */
   get awaitsPeer(): boolean {
-    return this.#next < this.#queue.length && this.#queue[this.#next] instanceof ForwardedReplies
+    if (this.#next === this.#queue.length) return false
+    const next = this.#queue[this.#next]
+    return next instanceof ForwardedReplies && next.isOnItsWay
   }
 
   /** Whether no more requests may be forwarded until replies have arrived. */
@@ -188,6 +200,11 @@ export class Outbox {
     if (this.#isClosed) return
     this.size += bytes
     this.#unread.bytes += bytes
+  }
+
+  /** A reply of another node takes longer: it loads the value, or another node has to be asked. */
+  forwardedDeferred(): void {
+    if (!this.awaitsPeer) this.#deferred()
   }
 
   /** Replies of a run have arrived. */

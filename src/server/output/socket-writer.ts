@@ -87,6 +87,11 @@ export class SocketWriter implements Sink, Flushable {
     else this.#services.flushQueue.hold(this)
   }
 
+  /** What is held leaves after the present callback: the reply that it waits for takes longer. */
+  endHold(): void {
+    if (this.isHeld && this.#unsent.length !== 0) this.#services.flushQueue.add(this)
+  }
+
   flushHeld(): void {
     if (!this.isQueued) this.send()
   }

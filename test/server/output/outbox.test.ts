@@ -1,18 +1,26 @@
 import { expect, test } from 'vitest'
+import type { Link, Receiver } from '../../../src/cluster/links/link.ts'
 import { Outbox } from '../../../src/server/output/outbox.ts'
 import { UnreadBytes } from '../../../src/server/output/unread-bytes.ts'
 
-function outbox(): { box: Outbox; written: string[] } {
+/** The receivers of deferred replies, by the order of their deferral. */
+type Completion = (reply: Buffer) => void
+
+function outbox(): { box: Outbox; written: string[]; deferred: string[]; completions: Completion[] } {
   const written: string[] = []
+  const deferred: string[] = []
+  const completions: Completion[] = []
   const box = new Outbox({
     write: (bytes) => written.push(bytes.toString()),
     drained: () => undefined,
-    makeReceiver: () => {
-      throw new Error('nothing was relayed')
+    deferred: () => deferred.push(written.join('')),
+    makeReceiver: (_context, complete) => {
+      completions.push(complete)
+      return undefined as unknown as Receiver
     },
     unread: new UnreadBytes(),
   })
-  return { box, written }
+  return { box, written, deferred, completions }
 }
 
 test('replies behind a pending reply are sent after it, in order', () => {
@@ -59,4 +67,25 @@ test('thousands of replies complete one by one while more are added', () => {
   expect(written.slice(0, 5000)).toEqual(Array.from({ length: 5000 }, (_, i) => String(i)))
   expect(written.slice(5000)).toEqual(Array.from({ length: 5000 }, (_, i) => `pushed ${i}`))
   expect([box.isEmpty, box.size]).toEqual([true, 0])
+})
+
+test('replies are worth waiting for while the next one is on its way from another node', () => {
+  const { box, written, deferred, completions } = outbox()
+  expect(box.awaitsPeer).toBe(false)
+  const [near, far] = [{} as Link, {} as Link]
+  const first = box.deferForwardedReply(near, 1)
+  box.deferForwardedReply(near, 1)
+  const other = box.deferForwardedReply(far, 1)
+  expect(box.awaitsPeer).toBe(true)
+  first.replies(Buffer.from('1'), 1)
+  expect([written, box.awaitsPeer]).toEqual([['1'], true])
+  // Not the next one in order: the first node has still to answer.
+  other.deferred(far, 1)
+  expect([deferred, box.awaitsPeer]).toEqual([[], true])
+  first.deferred(near, 2)
+  expect([deferred, box.awaitsPeer]).toEqual([['1'], false])
+  completions[1](Buffer.from('2'))
+  expect([written.join(''), box.awaitsPeer]).toEqual(['12', false])
+  completions[0](Buffer.from('3'))
+  expect([written.join(''), box.isEmpty]).toEqual(['123', true])
 })

@@ -81,14 +81,26 @@ test('a push and the replies behind it leave in one write, in order', async () =
 test('replies of other nodes that do not come are not waited for', () => {
   write('+1\r\n')
   writer.hold()
-  vi.advanceTimersByTime(2)
+  vi.advanceTimersByTime(10)
   expect([written, released]).toEqual([['+1\r\n'], ['+1\r\n']])
   // Held again.
   write('+2\r\n')
   writer.hold()
-  vi.advanceTimersByTime(2)
+  vi.advanceTimersByTime(10)
   expect(written).toEqual(['+1\r\n', '+2\r\n'])
   expect(vi.getTimerCount()).toBe(0)
+})
+
+test('what is held leaves when the reply of the other node takes longer', async () => {
+  writer.endHold()
+  write('+1\r\n')
+  writer.hold()
+  writer.endHold()
+  expect(written).toEqual([])
+  await endCallback()
+  expect([written, released]).toEqual([['+1\r\n'], ['+1\r\n']])
+  vi.runAllTimers()
+  expect(written.length).toBe(1)
 })
 
 test('further replies of the same node do not overtake what is held', async () => {
