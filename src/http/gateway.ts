@@ -8,7 +8,15 @@ import { systemTimers } from '../bytes/clock.ts'
 import type { HttpStats, RouteStats } from '../telemetry/http-stats.ts'
 import { RareWarning } from '../telemetry/rare-warning.ts'
 import { RuntimeStats } from '../telemetry/runtime-stats.ts'
-import { begin, extracted, isTracing, SpanKind, within } from '../telemetry/tracing.ts'
+import {
+  begin,
+  extracted,
+  isTracing,
+  type SpanContext,
+  SpanKind,
+  sampledSpan,
+  within,
+} from '../telemetry/tracing.ts'
 import { HttpConnection, type RequestHandlers } from './connections.ts'
 import { Exchange, jsonText } from './exchange.ts'
 import { HttpListener, type TlsMaterial } from './listener.ts'
@@ -51,10 +59,12 @@ interface OwnSocket extends Socket {
 }
 
 const ROUTE_STATS = Symbol('route stats')
+const SPAN = Symbol('sampled span')
 
 interface OwnResponse extends ServerResponse {
   /** Where the request is counted; `undefined`: it has no route. */
   [ROUTE_STATS]?: RouteStats
+  [SPAN]?: SpanContext | undefined
 }
 
 /** Refused connections are logged at most this often. */
@@ -97,7 +107,8 @@ export class HttpGateway {
       serve: (own, request, response) => this.#serve(own, request, response),
       ended: (response: OwnResponse, startedAt) => {
         const { headersSent, statusCode } = response
-        this.#ended(response[ROUTE_STATS] ?? stats.unrouted, headersSent ? statusCode : 0, startedAt)
+        const route = response[ROUTE_STATS] ?? stats.unrouted
+        this.#ended(route, headersSent ? statusCode : 0, startedAt, response[SPAN])
       },
     }
     this.#refused = new RareWarning(WARNING_INTERVAL_MS, () => stats.micros() / 1000)
@@ -200,10 +211,10 @@ export class HttpGateway {
   }
 
   /** Counts a request that has ended. Returns when that was. */
-  #ended(route: RouteStats, status: number, startedAt: number): number {
+  #ended(route: RouteStats, status: number, startedAt: number, span?: SpanContext): number {
     const now = this.#stats.micros()
     this.#stats.activeRequests--
-    route.ended(status, now - startedAt)
+    route.ended(status, now - startedAt, span)
     return now
   }
 
@@ -332,6 +343,7 @@ function handleTraced(exchange: Exchange, route: Route): void | Promise<void> {
     attributes,
     extracted(request.headers),
   )
+  ;(response as OwnResponse)[SPAN] = sampledSpan(span?.context)
   response.once('close', () => {
     const { statusCode } = response
     span?.end(statusCode >= 500 ? `status ${statusCode}` : undefined, {

@@ -1,4 +1,7 @@
-// A latency histogram with a fixed number of counters, for LATENCY HISTOGRAM and percentiles.
+// A latency histogram with a fixed number of counters, for LATENCY HISTOGRAM, percentiles and metrics.
+
+import { type Exemplar, Exemplars } from './exemplars.ts'
+import type { SpanContext } from './tracing.ts'
 
 /**
  * A unit is 64.5 ns (129/2), so that each bucket limit of Redis is a limit of a counter here: Redis reports powers of two
@@ -33,6 +36,7 @@ export class Histogram {
   readonly #counts = new Float64Array(COUNTERS)
   // Count, sum and maximum. Typed elements too, so that `record` allocates nothing.
   readonly #totals = new Float64Array(3)
+  #exemplars: Exemplars | undefined
 
   /**
    * Counts a duration in µs, fractions included, `times` times. A negative one counts as 0. Allocates nothing.
@@ -44,6 +48,21 @@ export class Histogram {
     this.#totals[0] += times
     this.#totals[1] += duration * times
     if (duration > this.#totals[2]) this.#totals[2] = duration
+  }
+
+  /**
+   * Keeps a duration that was recorded as an example for its span.
+   *
+   * @param at when it ended, in ms since the epoch
+   */
+  illustrate(micros: number, span: SpanContext, at: number): void {
+    this.#exemplars ??= new Exemplars()
+    this.#exemplars.add(micros, span, at)
+  }
+
+  /** The latest example of each bucket of these limits, in µs, and of what is longer; `undefined`: there is none. */
+  exemplars(limits: readonly number[]): readonly (Exemplar | undefined)[] | undefined {
+    return this.#exemplars?.within(limits)
   }
 
   /** Number of durations recorded. */
@@ -100,19 +119,27 @@ export class Histogram {
    * @param limits in µs, ascending
    */
   cumulative(limits: readonly number[]): number[] {
+    const counts = this.#counts
+    const all = this.#totals[0]
+    const cumulative: number[] = []
     let seen = 0
     let i = 0
-    return limits.map((limit) => {
-      const last = counterOf(Math.min(Math.floor(limit * UNITS_PER_MICRO), MAX_UNITS))
-      while (i <= last) seen += this.#counts[i++]
-      return seen
-    })
+    for (const limit of limits) {
+      // Most histograms have a few durations of similar length: hundreds of counters behind them are 0.
+      if (seen < all) {
+        const last = counterOf(Math.min(Math.floor(limit * UNITS_PER_MICRO), MAX_UNITS))
+        while (i <= last) seen += counts[i++]
+      }
+      cumulative.push(seen)
+    }
+    return cumulative
   }
 
   /** Resets all counters. */
   reset(): void {
     this.#counts.fill(0)
     this.#totals.fill(0)
+    this.#exemplars = undefined
   }
 }
 

@@ -1,6 +1,7 @@
 // Connections and requests of HTTP clients: the gateway counts them; CLIENT LIST, INFO and the metrics show them.
 
 import { Histogram } from './histogram.ts'
+import type { SpanContext } from './tracing.ts'
 
 /** An open connection, as an operator sees it. */
 export interface HttpClient {
@@ -46,11 +47,13 @@ export class RouteStats {
   /**
    * A request has ended.
    * @param status 0: without a response
+   * @param span its sampled span
    */
-  ended(status: number, micros: number): void {
+  ended(status: number, micros: number, span?: SpanContext): void {
     this.#counts[Math.floor(status / 100)]++
     this.durations ??= new Histogram()
     this.durations.record(micros)
+    if (span !== undefined) this.durations.illustrate(micros, span, Date.now())
   }
 
   get requests(): number {

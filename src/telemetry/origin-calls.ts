@@ -2,6 +2,7 @@
 
 import { Histogram } from './histogram.ts'
 import { RareWarning } from './rare-warning.ts'
+import { type Context, sampledSpan } from './tracing.ts'
 
 /** A store is a write or a removal. */
 export type OriginCallKind = 'load' | 'store'
@@ -89,6 +90,7 @@ export class OriginCalls {
    * @param ms how long it took
    * @param error why it failed; `undefined`: it succeeded
    * @param batch the batch that it was part of: reported as one slow call
+   * @param context of its span
    */
   ended(
     kind: OriginCallKind,
@@ -97,11 +99,14 @@ export class OriginCalls {
     wasAsked: boolean,
     error: string | undefined,
     batch?: CallBatch,
+    context?: Context,
   ): void {
     if (wasAsked) {
       const micros = ms * 1000
       const histogram = kind === 'load' ? this.loads : this.stores
       histogram.record(micros)
+      const span = sampledSpan(context)
+      if (span !== undefined) histogram.illustrate(micros, span, this.#options.wallClock())
       if (batch?.isReported !== true) this.observer?.originCalled(kind, this.#options.group, key, micros)
       if (batch !== undefined) batch.isReported = true
     }

@@ -28,7 +28,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 
-export { type Context, ROOT_CONTEXT as NO_PARENT, SpanKind } from '@opentelemetry/api'
+export { type Context, ROOT_CONTEXT as NO_PARENT, type SpanContext, SpanKind } from '@opentelemetry/api'
 
 /** The provider of a process without an SDK. */
 const NOTHING = new ProxyTracerProvider().getDelegate()
@@ -93,6 +93,12 @@ export function begin(
 /** The context that is active; `undefined`: nothing is traced. */
 export function activeContext(): Context | undefined {
   return tracer === undefined ? undefined : context.active()
+}
+
+/** The span of a context, if it is sampled: nobody could find the others. */
+export function sampledSpan(active: Context | undefined): SpanContext | undefined {
+  const span = active && trace.getSpanContext(active)
+  return span === undefined || (span.traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : span
 }
 
 /** Links the active span to another one that it waits for. */

@@ -4,6 +4,13 @@ interface Sample {
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
+  readonly exemplar?: Exemplar
+}
+
+interface Exemplar {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+  readonly at: number
 }
 
 export interface Family {
@@ -49,7 +56,7 @@ export function parseExposition(text: string, format: Format): Map<string, Famil
       if (family[field]) throw new Error(`twice: ${line}`)
       family[field] = rest
     } else {
-      const sample = sampleOf(line)
+      const sample = sampleOf(line, format)
       if (current === undefined || !isOf(current, sample.name, format))
         throw new Error(`a sample without a head: ${line}`)
       const key = `${sample.name}${JSON.stringify(Object.entries(sample.labels).sort())}`
@@ -62,7 +69,23 @@ export function parseExposition(text: string, format: Format): Map<string, Famil
   return families
 }
 
-function sampleOf(line: string): Sample {
+/** OpenMetrics: behind the value of a bucket. At most 128 characters of names and values of labels. */
+const EXEMPLAR = /^(.*) # (\{.*\} \S+) (\d+(?:\.\d+)?)$/
+
+function sampleOf(whole: string, format: Format): Sample {
+  const [, own, text, at] = EXEMPLAR.exec(whole) ?? []
+  if (own === undefined) return plainSampleOf(whole)
+  const wrong = (why: string): Error => new Error(`${why}: ${whole}`)
+  const sample = plainSampleOf(own)
+  if (format !== 'openmetrics' || !sample.name.endsWith('_bucket')) throw wrong('an exemplar')
+  const { labels, value } = plainSampleOf(`exemplar${text}`)
+  if (Object.entries(labels).flat().join('').length > 128) throw wrong('an exemplar that is too long')
+  if (value > Number(sample.labels.le?.replace('Inf', 'Infinity')))
+    throw wrong('an exemplar of another bucket')
+  return { ...sample, exemplar: { labels, value, at: Number(at) } }
+}
+
+function plainSampleOf(line: string): Sample {
   const wrong = (why: string): Error => new Error(`${why}: ${line}`)
   const [name] = NAME.exec(line) ?? []
   if (name === undefined) throw wrong('no name')

@@ -14,6 +14,7 @@ import {
   sampledHeaders,
   type TraceHeaders,
 } from '../../src/telemetry/tracing.ts'
+import { parseExposition } from '../support/exposition.ts'
 import { GatedOrigin } from '../support/gated-origin.ts'
 import { Harness } from '../support/harness.ts'
 import { poll } from '../support/poll.ts'
@@ -65,6 +66,22 @@ test('a request over HTTP is traced to the origin, which gets the context', asyn
     ])
     expect(sdk.spans.every(({ traceId }) => traceId === TRACE)).toBe(true)
     expect(received).toBe(`00-${TRACE}-${call.id}-01`)
+    await expect.poll(() => named('GET /cache/{group}/{key*}')[0].hasEnded).toBe(true)
+    for (const format of ['openmetrics', 'prometheus'] as const) {
+      const accept = format === 'openmetrics' ? 'application/openmetrics-text' : 'text/plain'
+      const scrape = await fetch(`${url}/metrics`, { headers: { accept } })
+      const families = parseExposition(await scrape.text(), format)
+      const exemplarsOf = (family: string): unknown[] =>
+        families.get(family)!.samples.flatMap(({ exemplar }) => (exemplar ? [exemplar.labels] : []))
+      const spans = {
+        erinys_origin_load_duration_seconds: 'erinys.load',
+        erinys_http_request_duration_seconds: 'GET /cache/{group}/{key*}',
+      }
+      for (const [family, span] of Object.entries(spans)) {
+        const wanted = { trace_id: TRACE, span_id: named(span)[0].id }
+        expect(exemplarsOf(family)).toEqual(format === 'openmetrics' ? [wanted] : [])
+      }
+    }
     expect(call.attributes).toMatchObject({ 'erinys.group': 'pages', 'erinys.origin': 'http' })
     await node.close()
     expect(sdk.spans.filter(({ hasEnded }) => !hasEnded)).toEqual([])

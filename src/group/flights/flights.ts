@@ -297,8 +297,10 @@ export class Flights {
   #tellAll(flight: Flight, loadResult: LoadResult): void {
     const { key, askedAt, batch, span, waiters } = flight
     span?.end(loadResult.error, { 'erinys.waiters': waiters.length, 'erinys.fenced': loadResult.fenced })
-    if (!this.#closed)
-      this.#options.calls?.ended('load', key, loadResult.ms, askedAt !== undefined, loadResult.error, batch)
+    if (!this.#closed) {
+      const { ms, error } = loadResult
+      this.#options.calls?.ended('load', key, ms, askedAt !== undefined, error, batch, span?.context)
+    }
     if (loadResult.error === undefined) this.#pauses?.end(flight.key)
     else {
       this.failures++

@@ -104,7 +104,7 @@ export class WriteCalls {
     }
     const ended = (error?: string): void => {
       const ms = asked.was ? Math.max(0, now() - asked.at) : 0
-      calls?.ended('store', key, ms, asked.was, error)
+      calls?.ended('store', key, ms, asked.was, error, undefined, trace)
     }
     const cancel = timeoutMs === 0 ? undefined : timers.after(timeoutMs, expire)
     this.#running.add(late)

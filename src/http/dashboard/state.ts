@@ -234,7 +234,7 @@ function clusterStateOf({ cluster }: Host): ClusterState | null {
     members: report.members.map(({ member, index, state, peer, health }) => ({
       name: member.name,
       state,
-      slots: slotCounts.get(index) ?? 0,
+      slots: slotCounts[index],
       latencyMs: health?.latency ?? null,
       links: peer?.pool.links.length ?? null,
       hops: peer?.traffic.requests ?? null,

@@ -9,7 +9,7 @@ export interface ClusterView {
   readonly cluster: Cluster
   readonly report: ClusterReport
   /** By the number of a member: how many slots it owns. */
-  readonly slotCounts: ReadonlyMap<number, number>
+  readonly slotCounts: Uint16Array
 }
 
 /** `undefined`: the node has not joined the cluster yet. */
@@ -17,8 +17,9 @@ export function clusterView(cluster: Cluster): ClusterView | undefined {
   const { owners } = cluster
   const { report } = cluster.status
   if (report === undefined) return undefined
-  const slotCounts = new Map<number, number>()
-  for (const owner of owners) slotCounts.set(owner, (slotCounts.get(owner) ?? 0) + 1)
+  // By index of the owner: any number of 16 bits, as of a slot that nobody owns.
+  const slotCounts = new Uint16Array(2 ** 16)
+  for (const owner of owners) slotCounts[owner]++
   return { cluster, report, slotCounts }
 }
 
@@ -40,7 +41,7 @@ export const clusterMetrics: readonly Metric<ClusterView>[] = [
   ),
   gauge('erinys_cluster_slots_owned', 'Slots that this node owns.', ({ report, slotCounts }) => {
     const self = report.members.find(({ state }) => state === 'self')
-    return self === undefined ? 0 : (slotCounts.get(self.index) ?? 0)
+    return self === undefined ? 0 : slotCounts[self.index]
   }),
   gauge(
     'erinys_cluster_slots_unserved',
@@ -50,7 +51,7 @@ export const clusterMetrics: readonly Metric<ClusterView>[] = [
       let served = 0
       let all = 0
       for (const count of slotCounts.values()) all += count
-      for (const { index } of serving) served += slotCounts.get(index) ?? 0
+      for (const { index } of serving) served += slotCounts[index]
       return all - served
     },
   ),

@@ -1,5 +1,6 @@
 // What a metric is: its name, type and meaning, and how its samples are read. docs/metrics.md and /metrics derive from it.
 
+import type { Exemplar } from '../../telemetry/exemplars.ts'
 import type { Histogram } from '../../telemetry/histogram.ts'
 import { SIZE_LIMITS, type SizeCounts } from '../../telemetry/size-counts.ts'
 
@@ -13,14 +14,18 @@ type MetricType = 'counter' | 'gauge' | 'histogram' | 'info'
 export interface Samples {
   /** @param labels see `labelText`; they follow those of the subject */
   add(value: number, labels?: string): void
-  /** @param counts how many observations were at most each of the limits */
-  histogram(
-    limits: readonly number[],
-    counts: readonly number[],
-    count: number,
-    sum: number,
-    labels?: string,
-  ): void
+  histogram(observed: Observed, labels?: string): void
+}
+
+/** What a histogram has counted. */
+export interface Observed {
+  readonly limits: readonly number[]
+  /** How many observations were at most each of the limits. */
+  readonly counts: readonly number[]
+  readonly count: number
+  readonly sum: number
+  /** Durations with a trace, by bucket; a place after the last limit is for what is longer. */
+  readonly exemplars?: readonly (Exemplar | undefined)[] | undefined
 }
 
 /** A metric of a subject: a group, a command, or the node. */
@@ -121,9 +126,14 @@ export function durationsByLabel<Subject>(
     labels: label === undefined ? [] : [label],
     read(subject, samples) {
       for (const [value, histogram] of of(subject)) {
-        const { count, sum } = histogram
-        const labels = label === undefined ? '' : labelText(label, value)
-        samples.histogram(limits, histogram.cumulative(micros), count, sum / 1e6, labels)
+        const observed = {
+          limits,
+          counts: histogram.cumulative(micros),
+          count: histogram.count,
+          sum: histogram.sum / 1e6,
+          exemplars: histogram.exemplars(micros),
+        }
+        samples.histogram(observed, label === undefined ? '' : labelText(label, value))
       }
     },
   }
@@ -141,8 +151,10 @@ export function sizes<Subject>(
     help,
     labels: [],
     read(subject, samples) {
-      const counts = of(subject)
-      if (counts !== undefined) samples.histogram(SIZE_LIMITS, counts.cumulative(), counts.count, counts.sum)
+      const sizes = of(subject)
+      if (sizes === undefined) return
+      const { count, sum } = sizes
+      samples.histogram({ limits: SIZE_LIMITS, counts: sizes.cumulative(), count, sum })
     },
   }
 }

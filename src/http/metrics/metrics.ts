@@ -75,7 +75,7 @@ function peersOf({ report, slotCounts }: ClusterView): LabelledSubject<PeerView>
   return report.members
     .filter(({ state }) => state !== 'self')
     .map((member) => ({
-      subject: { member, slots: slotCounts.get(member.index) ?? 0 },
+      subject: { member, slots: slotCounts[member.index] },
       labels: labelText('peer', member.member.name),
     }))
 }

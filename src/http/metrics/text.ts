@@ -5,7 +5,8 @@
  * shape among them, and are only to be written down: 100 groups are more than ten thousand lines.
  */
 
-import type { Metric, Samples } from './metric.ts'
+import type { Exemplar } from '../../telemetry/exemplars.ts'
+import type { Metric, Observed, Samples } from './metric.ts'
 
 export type MetricsFormat = 'prometheus' | 'openmetrics'
 
@@ -69,20 +70,15 @@ export class MetricsText implements Samples {
     this.#lines.push(`${this.#name}${braced(joined(this.#labels, labels))} ${number(value)}`)
   }
 
-  histogram(
-    limits: readonly number[],
-    counts: readonly number[],
-    count: number,
-    sum: number,
-    labels = '',
-  ): void {
+  histogram({ limits, counts, count, sum, exemplars }: Observed, labels = ''): void {
     const own = joined(this.#labels, labels)
     const name = this.#name
     const prefix = `${name}_bucket{${own === '' ? '' : `${own},`}le="`
+    const shown = this.#format === 'openmetrics' ? exemplars : undefined
     for (let i = 0; i < limits.length; i++)
-      this.#lines.push(`${prefix}${this.#limit(limits[i])}"} ${number(counts[i])}`)
+      this.#lines.push(`${prefix}${this.#limit(limits[i])}"} ${number(counts[i])}${exemplarText(shown?.[i])}`)
     this.#lines.push(
-      `${prefix}+Inf"} ${number(count)}`,
+      `${prefix}+Inf"} ${number(count)}${exemplarText(shown?.[limits.length])}`,
       `${name}_sum${braced(own)} ${number(sum)}`,
       `${name}_count${braced(own)} ${number(count)}`,
     )
@@ -114,6 +110,13 @@ export class MetricsText implements Samples {
   #limit(limit: number): string {
     return this.#format === 'openmetrics' && Number.isInteger(limit) ? `${limit}.0` : String(limit)
   }
+}
+
+/** What follows the count of a bucket (OpenMetrics 1.0.0, "Exemplars"). */
+function exemplarText(exemplar: Exemplar | undefined): string {
+  if (exemplar === undefined) return ''
+  const { traceId, spanId, micros, at } = exemplar
+  return ` # {trace_id="${traceId}",span_id="${spanId}"} ${micros / 1e6} ${at / 1000}`
 }
 
 function joined(first: string, second: string): string {
