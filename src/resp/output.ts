@@ -29,8 +29,9 @@ interface Piece {
  * ({@link Page.parts}): a socket reads a part until it releases it.
  */
 export class PagedOutput implements PageWriter {
-  /** The current page's bytes. */
+  /** The current page's bytes, and a view of them. */
   protected buf: Buffer
+  protected view: DataView
   /** Position of the next byte. */
   protected at = 0
 
@@ -45,6 +46,7 @@ export class PagedOutput implements PageWriter {
     this.pool = pool
     this.page = pool.take(this)
     this.buf = this.page.buf
+    this.view = this.page.view
   }
 
   /** Bytes pending. */
@@ -117,7 +119,7 @@ export class PagedOutput implements PageWriter {
 
   /** Copies `source[start, end)` to `at`, behind what is appended. */
   protected putAt(at: number, source: Uint8Array, start: number, end: number, sourceView?: DataView): void {
-    copyOut(source, start, end, this.buf, this.page.view, at, sourceView)
+    copyOut(source, start, end, this.buf, this.view, at, sourceView)
   }
 
   /** Appends a buffer without a copy. It must not change any more. */
@@ -170,6 +172,7 @@ export class PagedOutput implements PageWriter {
   private setPage(page: Page, at: number): void {
     this.page = page
     this.buf = page.buf
+    this.view = page.view
     this.start = at
     this.at = at
   }

@@ -8,7 +8,8 @@ export type { Sink } from './output.ts'
 
 const CR = 0x0d
 const LF = 0x0a
-const ZERO = 0x30
+/** A line end, as a word of two bytes. */
+const CRLF = 0x0a0d
 
 /** Room for a type byte, any integer with its sign, and the line end. */
 const HEADER_BYTES = 24
@@ -91,12 +92,10 @@ export class ReplyWriter extends PagedOutput {
       return
     }
     this.reserve(HEADER_BYTES + length + 2)
-    const { buf } = this
-    const from = writeHeader(buf, this.at, BULK, length)
+    const from = writeHeader(this.buf, this.view, this.at, BULK, length)
     this.putAt(from, bytes, start, end, view)
     const to = from + length
-    buf[to] = CR
-    buf[to + 1] = LF
+    this.view.setInt16(to, CRLF, true)
     this.at = to + 2
   }
 
@@ -209,7 +208,7 @@ export class ReplyWriter extends PagedOutput {
   }
 
   private headerInPlace(type: number, n: number): void {
-    this.at = writeHeader(this.buf, this.at, type, n)
+    this.at = writeHeader(this.buf, this.view, this.at, type, n)
   }
 
   private endLine(): void {
@@ -223,7 +222,10 @@ export class ReplyWriter extends PagedOutput {
   private ownBulk(bytes: Uint8Array): void {
     const { length } = bytes
     const own = Buffer.allocUnsafeSlow(integerDigits(length) + length + 5)
-    const at = writeHeader(own, 0, BULK, length)
+    own[0] = BULK
+    const at = writeInteger(own, 1, length) + 2
+    own[at - 2] = CR
+    own[at - 1] = LF
     own.set(bytes, at)
     own[at + length] = CR
     own[at + length + 1] = LF
@@ -288,18 +290,24 @@ function hasLineEnd(text: string): boolean {
 
 function ignore(): void {}
 
-/** Writes a type byte, `n` and a line end at `buf[at]`; returns the index after them. */
-function writeHeader(buf: Buffer, at: number, type: number, n: number): number {
+/**
+ * By number below 100: the first four bytes of its header as a word, without the type: one digit and the line end, or two
+ * digits and the CR.
+ */
+const SHORT_HEADERS = Int32Array.from({ length: 100 }, (_, n) =>
+  Buffer.from(`\0${n}\r\n`, 'latin1').readInt32LE(),
+)
+
+/** Writes a type byte, `n` and a line end at `buf[at]`, whose memory `view` is; returns the index after them. */
+function writeHeader(buf: Buffer, view: DataView, at: number, type: number, n: number): number {
+  if (n >= 0 && n < 100) {
+    view.setInt32(at, SHORT_HEADERS[n] | type, true)
+    if (n < 10) return at + 4
+    buf[at + 4] = LF
+    return at + 5
+  }
   buf[at] = type
-  let end = at + 1
-  if (n >= 0 && n < 10) buf[end++] = ZERO + n
-  else if (n >= 10 && n < 100) {
-    const tens = (n / 10) | 0
-    buf[end] = ZERO + tens
-    buf[end + 1] = ZERO + (n - tens * 10)
-    end += 2
-  } else end = writeInteger(buf, end, n)
-  buf[end] = CR
-  buf[end + 1] = LF
+  const end = writeInteger(buf, at + 1, n)
+  view.setInt16(end, CRLF, true)
   return end + 2
 }
