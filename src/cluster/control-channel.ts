@@ -121,13 +121,13 @@ export class ControlChannel {
     const { ownership, detector } = this.#options
     const needed = ownership.request(name)
     if (needed === undefined) return
-    const request: OwnershipRequest = { ...needed, serial: detector.serial }
+    const request: OwnershipRequest = { ...needed, ...detector.heartbeatPart(name) }
     this.#requesting.add(name)
     void this.#ask(peer, 'CLAIM', request).then((answer) => {
       this.#requesting.delete(name)
       if (this.#isStopped) return
       if (isOwnershipReply(answer)) {
-        if (answer.agreed && request.epoch === ownership.epoch) detector.agreed(name, answer.serial ?? 0)
+        detector.ownershipReceived(name, answer, answer.agreed && request.epoch === ownership.epoch)
         this.#retryMs = answer.agreed
           ? REQUEST_RETRY_MS
           : Math.min(2 * this.#retryMs, LONGEST_REQUEST_RETRY_MS)

@@ -115,6 +115,7 @@ export function createParts(options: PartsOptions): Parts {
     rate: settings.handoverRate,
     relayMs: RELAY_TIMEOUTS * settings.timeout,
     expectsEntries: (slot, from) => ownership.expectsEntries(slot, from),
+    handedOver: (slots, to) => ownership.handedOver(slots, to),
     ask,
     warn: (message) => log.warn({}, message),
   })

@@ -134,10 +134,10 @@ export class PeerRequests {
     const { parts, pendingWrites, agreementChanged } = this.#options
     const { ownership, detector } = parts()
     pendingWrites.update(request.take)
-    if (request.epoch === ownership.epoch) detector.agreed(name, request.serial ?? 0)
+    detector.ownershipReceived(name, request, request.epoch === ownership.epoch)
     const answer = ownership.handleRequest(name, request)
     agreementChanged()
-    return { ...answer, serial: detector.serial }
+    return { ...answer, ...detector.heartbeatPart(name) }
   }
 
   /** The dump of an entry for the new owner of its slot; `undefined`: there is none. */

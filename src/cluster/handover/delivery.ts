@@ -47,18 +47,19 @@ interface OutgoingEntry extends TransferredEntry {
   at: number
 }
 
-/** The member that receives entries. They are dropped if `name` is undefined or the member is gone. */
+/** The member that receives entries. */
 export class Destination {
   readonly name: string | undefined
+  /** No more entries are sent to it, they are dropped: there is no member, it is gone, or they changed too often. */
   isGone: boolean
   batch: OutgoingEntry[] = []
   bytes = 0
   /** Ends with the last batch that was sent; never rejects. */
   inFlight: Promise<void> = Promise.resolve()
 
-  constructor(name: string | undefined) {
+  constructor(name: string | undefined, isGone = name === undefined) {
     this.name = name
-    this.isGone = name === undefined
+    this.isGone = isGone
   }
 }
 

@@ -269,7 +269,8 @@ export class Handover {
       if (this.#state[slot] !== IN_PASS || destination === undefined) continue
       if (this.#changed.has(slot)) {
         this.#state[slot] = WAITING
-        if (++this.#passes[slot] >= MAX_PASSES) this.#destinationOf[slot] = new Destination(undefined)
+        if (++this.#passes[slot] >= MAX_PASSES)
+          this.#destinationOf[slot] = new Destination(destination.name, true)
         continue
       }
       this.#state[slot] = FINISHED
@@ -280,18 +281,37 @@ export class Handover {
     return finished
   }
 
-  /** Tells the member that it has everything. Slots that were lost again meanwhile stay pending. */
+  /**
+   * Tells the member that it has everything. Slots that were lost again meanwhile stay pending. One that is gone may be
+   * alive, only not in the view for a moment, and would wait for ever: it is told as well, but not waited for.
+   */
   async #reportDone(destination: Destination, slots: readonly number[]): Promise<void> {
     if (!destination.isGone && this.#hasSentAll(destination))
       this.#options.tally(destination.name!, this.sent)
-    while (!destination.isGone && !this.#closed) {
-      const answer = await this.#options.done(destination.name!, slots).catch(() => 'later' as const)
-      if (answer === 'taken') break
-      await this.#pace.wait(RETRY_MS)
-    }
+    const told = this.#tellDone(destination, slots)
+    if (!destination.isGone) await told
     for (const slot of slots)
       if (this.#state[slot] === FINISHED && this.#destinationOf[slot] === destination) this.#forget(slot)
     this.#resolveWaiters()
+  }
+
+  async #tellDone(destination: Destination, slots: readonly number[]): Promise<void> {
+    const { name } = destination
+    while (name !== undefined && !this.#closed) {
+      // Those that were lost to it another time since then are not done.
+      const rest = slots.filter((slot) => this.#isDone(slot, destination))
+      if (rest.length === 0) break
+      const answer = await this.#options
+        .done(name, rest)
+        .catch(() => (destination.isGone ? ('taken' as const) : ('later' as const)))
+      if (answer === 'taken') break
+      await this.#pace.wait(RETRY_MS)
+    }
+  }
+
+  #isDone(slot: number, destination: Destination): boolean {
+    const now = this.#destinationOf[slot]
+    return now === destination ? this.#state[slot] === FINISHED : now?.name !== destination.name
   }
 
   #hasSentAll(destination: Destination): boolean {

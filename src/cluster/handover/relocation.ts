@@ -27,6 +27,8 @@ export interface RelocationOptions {
   /** See `FlushRelayOptions`. */
   readonly relayMs: number
   readonly expectsEntries: (slot: number, from: string) => boolean
+  /** A member has received all entries of these slots. */
+  readonly handedOver: (slots: readonly number[], to: string) => void
   /** Sends a request to another node on its control link. */
   readonly ask: (name: string, group: Group, args: readonly (string | Buffer)[]) => Promise<Reply>
   /** Logs a warning. */
@@ -76,7 +78,9 @@ export class Relocation {
       },
       done: async (to, slots) => {
         const reply = await options.ask(to, groups[0], ['PEER', 'DONE', slots.join(' ')])
-        return String(reply) === 'taken' ? 'taken' : 'later'
+        if (String(reply) !== 'taken') return 'later'
+        options.handedOver(slots, to)
+        return 'taken'
       },
     })
   }

@@ -2,7 +2,7 @@
 
 import type { PeerTable } from './peer-table.ts'
 import { isolationOf, type Peer } from './reports.ts'
-import type { StateMessage, Tombstones } from './state.ts'
+import type { StateMessage, Tombstone, Tombstones } from './state.ts'
 import { TombstoneTable } from './tombstones.ts'
 
 export class Declarations {
@@ -72,13 +72,25 @@ export class Declarations {
 
   /** Looks for tombstones of this node in a message and in the states that it relays. */
   readTombstones({ state }: Peer, message: StateMessage, epoch: number): void {
-    const { runId, tombstones, weakTombstones, gossip } = message
-    if (state.hasNewTombstone(runId, tombstones, weakTombstones)) this.#isDeclaredDead = true
-    for (const [name, relayed] of Object.entries(gossip)) {
+    if (state.hasNewTombstone(message)) this.#isDeclaredDead = true
+    for (const [name, relayed] of Object.entries(message.gossip)) {
       const other = this.#peers.get(name)?.state
-      if (other?.hasNewTombstone(relayed.runId, relayed.tombstones, {})) this.#isDeclaredDead = true
+      if (other?.hasNewTombstone(relayed)) this.#isDeclaredDead = true
       if (other?.agreesOnEpoch(relayed, epoch)) this.#isDeclaredDead = true
     }
+  }
+
+  /**
+   * Reads an ownership message of the peer.
+   *
+   * @param serial of the last heartbeat before it, if the peer has this node's epoch
+   * @returns whether this node counts as declared dead with that
+   */
+  readPart({ state }: Peer, tombstone: Tombstone | undefined, serial: number | undefined): boolean {
+    const isDeclared = tombstone !== undefined && state.isNewTombstone(tombstone)
+    const endsConflict = serial !== undefined && state.agreed(serial)
+    if (isDeclared || endsConflict) this.#isDeclaredDead = true
+    return isDeclared || endsConflict
   }
 
   /** The peer has answered: if this node had declared it dead weakly, this node was the one that was cut off. */

@@ -11,6 +11,8 @@
 //                             └──probation is over── probation ←──an answer────────┘ │
 //                                                       └───refused, or silent───────┘
 //
+//   A peer that was never reached and refuses connections may just be starting. For the first `timeout` it stays unknown
+//   then: others may have reached it a moment earlier, and share slots with it.
 //   A connection that is closed and opened again changes nothing, except on probation, which it restarts. A process
 //   that was replaced by another one (a new run ID) counts as refused.
 //
@@ -50,7 +52,7 @@ import { LocalView } from './local-view.ts'
 import { Majority } from './majority.ts'
 import { PeerTable } from './peer-table.ts'
 import { type Peer, peerReports } from './reports.ts'
-import type { StateMessage } from './state.ts'
+import type { HeartbeatPart, StateMessage } from './state.ts'
 
 export class Detector {
   readonly #options: DetectorOptions
@@ -175,21 +177,21 @@ export class Detector {
   }
 
   /**
-   * An ownership message says that the peer has this node's epoch, before its next heartbeat does. If the peer had
-   * declared this node dead, this node must drop its entries now, not those that it is about to take over.
+   * An ownership message was received, before the peer's next heartbeat. If the peer has declared this node dead, this
+   * node must drop its entries now, not those that it is about to take over.
    *
-   * @param serial of the last heartbeat that the peer had sent before
+   * @param hasEpoch whether the peer has this node's epoch
    */
-  agreed(name: string, serial: number): void {
+  ownershipReceived(name: string, { serial = 0, tombstone }: HeartbeatPart, hasEpoch: boolean): void {
     const now = this.#run()
-    if (this.#peers.get(name)?.state.agreed(serial) !== true) return
-    this.#declarations.declareSelf()
+    const peer = this.#peers.get(name)
+    if (!peer || !this.#declarations.readPart(peer, tombstone, hasEpoch ? serial : undefined)) return
     this.#conclude(now)
   }
 
-  /** The serial of the last message sent. */
-  get serial(): number {
-    return this.#serial
+  /** What an ownership message to the peer contains besides slots. */
+  heartbeatPart(name: string): HeartbeatPart {
+    return { serial: this.#serial, tombstone: this.#declarations.tombstones[name] }
   }
 
   /** Whether this node is registered as a member: false while its lease at the membership source is lost. */

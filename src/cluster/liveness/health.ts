@@ -94,8 +94,17 @@ export class PeerHealth {
     this.linked = false
     if (this.status === 'down') {
       if (how === 'refused') this.suspicion = 'refused'
-    } else if (how === 'refused' || (how === 'silent' && this.#isSilent(now))) this.#fail(how, now)
+    } else if (this.#isStarting(how, now)) this.lastHeard = now
+    else if (how === 'refused' || (how === 'silent' && this.#isSilent(now))) this.#fail(how, now)
     else if (this.status === 'probation' && wasLinked) this.#restartProbation(now)
+  }
+
+  /**
+   * Whether the peer may just be starting: it has never been reached and refuses connections, which it does not do once
+   * it is a member. The others may reach it a moment earlier and share slots with it, so it is not suspected at once.
+   */
+  #isStarting(how: LinkFailure, now: number): boolean {
+    return this.status === 'unknown' && how === 'refused' && now - this.since < this.#rules.timeout
   }
 
   /** @param suspectedFor why the peer suspects this node */

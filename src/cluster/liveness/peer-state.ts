@@ -1,7 +1,7 @@
 // What one peer has told this node: its latest state, and the tombstones that concern this node.
 
 import { MemberNames } from '../membership/member-names.ts'
-import type { StateMessage, Tombstones } from './state.ts'
+import type { StateMessage, Tombstone, Tombstones } from './state.ts'
 
 /** How many runs of a peer are remembered, so that late messages of an ended run are recognised. */
 const RUNS_KEPT = 8
@@ -13,6 +13,9 @@ interface Run {
   count: number
   weakCount: number
 }
+
+/** The part of a message, or of a relayed state, that declares members dead. */
+type Declared = Pick<StateMessage, 'runId' | 'tombstones'> & Partial<Pick<StateMessage, 'weakTombstones'>>
 
 export class PeerState {
   /** The current run; '' before the first contact. */
@@ -118,11 +121,19 @@ export class PeerState {
   }
 
   /** Whether the tombstones contain a new declaration that this node is dead, and that is binding for it. */
-  hasNewTombstone(runId: string, tombstones: Tombstones, weakTombstones: Tombstones): boolean {
+  hasNewTombstone({ runId, tombstones, weakTombstones = {} }: Declared): boolean {
+    return this.#noteCounts(runId, this.#countOf(tombstones), this.#countOf(weakTombstones))
+  }
+
+  /** The same of the tombstone in an ownership message of the current run. */
+  isNewTombstone(tombstone: Tombstone): boolean {
+    return this.runId !== '' && this.#noteCounts(this.runId, this.#countOf({ [this.#self]: tombstone }), 0)
+  }
+
+  /** Whether these counts of tombstones are higher than those seen from that run before, and binding. */
+  #noteCounts(runId: string, count: number, weakCount: number): boolean {
     if (this.hasEnded(runId)) return false
     const seen = this.#run(runId)
-    const count = this.#countOf(tombstones)
-    const weakCount = this.#countOf(weakTombstones)
     const isNew = count > seen.count || (weakCount > seen.weakCount && this.#uncertainSince !== undefined)
     seen.count = Math.max(seen.count, count)
     seen.weakCount = Math.max(seen.weakCount, weakCount)

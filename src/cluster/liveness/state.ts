@@ -27,6 +27,17 @@ export interface Tombstone {
 /** Tombstones by the name of the dead member. */
 export type Tombstones = Readonly<Record<string, Tombstone>>
 
+/** What an ownership message contains of the sender's heartbeats, which may arrive later than it. */
+export interface HeartbeatPart {
+  /** The serial of the last heartbeat: it was sent before the sender had its present epoch, or with it. */
+  readonly serial?: number
+  /**
+   * The declaration that the receiver is dead, if there is one. So it takes effect before the receiver is given
+   * anything: when the heartbeat arrives, it would cost the entries that were just handed over.
+   */
+  readonly tombstone?: Tombstone
+}
+
 /** The state of a third member, relayed for members that cannot reach it. */
 export interface GossipedState {
   readonly runId: string

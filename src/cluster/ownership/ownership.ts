@@ -36,7 +36,7 @@ export class Ownership {
   readonly #votesSince: Float64Array
   /** By own slot: 1 if all votes were granted or the previous owner released it; 0 if it was taken from a dead owner. */
   readonly #confirmed: Uint8Array
-  /** By slot: the member to which this node released it, 0 if none. The reply is repeated if it was lost. */
+  /** By slot: the member to which this node released it, 0 if none. The reply is repeated until the entries are handed over. */
   readonly #givenTo: Uint16Array
   /** By slot: the member, among those that granted it, that has its entries; 0 if none. */
   readonly #entriesAt: Uint16Array
@@ -208,6 +208,15 @@ export class Ownership {
   expectsEntries(slot: number, from: string): boolean {
     if (this.owners[slot] === SELF) return false
     return this.#target[slot] === SELF || this.#takingFrom[slot] === this.#votes.members.get(from)?.index
+  }
+
+  /**
+   * The member has received all entries of these slots, so it knows that they were released to it. If it asks for them
+   * another time, it has lost them since: this node has nothing to hand over.
+   */
+  handedOver(slots: readonly number[], to: string): void {
+    const index = this.#votes.members.get(to)?.index
+    for (const slot of slots) if (this.#givenTo[slot] === index) this.#givenTo[slot] = 0
   }
 
   #startTake(member: MemberVotes, slot: number): void {

@@ -43,6 +43,8 @@
  * serve the slot; the lease check of the failure detector keeps that time short.
  */
 
+import type { HeartbeatPart } from '../liveness/state.ts'
+
 /** The cluster as one node sees it: the basis of the target slot table. */
 export interface View {
   /** Equal on two nodes only if members, target and leaving are equal. Not 0. */
@@ -56,7 +58,7 @@ export interface View {
 }
 
 /** A request to one member for votes and for the release of slots. */
-export interface OwnershipRequest {
+export interface OwnershipRequest extends HeartbeatPart {
   /** Increases with each request of a node. */
   readonly id: number
   readonly epoch: number
@@ -64,12 +66,10 @@ export interface OwnershipRequest {
   readonly ask: readonly number[]
   /** Slots that the member is to release now: all others have granted their votes. */
   readonly take: readonly number[]
-  /** The serial of the sender's last heartbeat: it was sent before the sender had this epoch, or with it. */
-  readonly serial?: number
 }
 
 /** The answer to an ownership request. Slots in none of these lists: ask again later. */
-export interface OwnershipReply {
+export interface OwnershipReply extends HeartbeatPart {
   /** Whether the member has the epoch of the request. */
   readonly agreed: boolean
   /** Slots for which the member votes for the sender. */
@@ -78,8 +78,6 @@ export interface OwnershipReply {
   readonly given: readonly number[]
   /** Slots that the member owns and keeps for now. */
   readonly held: readonly number[]
-  /** As in the request. */
-  readonly serial?: number
 }
 
 /** In `owners`: this node. */

@@ -121,6 +121,7 @@ describe('Handover', () => {
     }
     await turns()
     expect(bench.calls).toHaveLength(3)
+    expect(bench.reports).toEqual([{ to: 'one', slots: [slot] }])
     expect(bench.handover.pending).toBe(0)
     expect(bench.group.store.size).toBe(0)
   })
@@ -157,7 +158,39 @@ describe('Handover', () => {
     await bench.handover.drained
     expect(bench.group.store.size).toBe(0)
     expect(bench.handover.dropped).toBe(1000)
-    expect(bench.reports).toEqual([])
+  })
+
+  test('a member that was gone only for a moment is told that nothing more comes, or it would wait for ever', async () => {
+    const bench = new Sender()
+    bench.doneAnswer = 'later'
+    const slot = bench.write('a')
+    bench.handover.lost([slot, 77], 'one')
+    bench.handover.peerGone('one')
+    await bench.handover.drained
+    expect(bench.reports).toEqual([{ to: 'one', slots: [77, slot] }])
+    await turns()
+    // A slot that it is given another time is not done.
+    bench.handover.regained([77])
+    bench.handover.lost([77], 'one')
+    bench.doneAnswer = 'taken'
+    bench.node.advance(50)
+    await turns()
+    expect(bench.reports.slice(1)).toContainEqual({ to: 'one', slots: [slot] })
+  })
+
+  test('a member that is gone for good is told once', async () => {
+    const reports: string[] = []
+    const done = (to: string): Promise<'taken'> => {
+      reports.push(to)
+      return Promise.reject(new Error('the link broke'))
+    }
+    const bench = new Sender({ done })
+    bench.handover.lost([77], 'one')
+    bench.handover.peerGone('one')
+    await bench.handover.drained
+    bench.node.advance(1000)
+    await turns()
+    expect(reports).toEqual(['one'])
   })
 
   test('slots that are regained keep their entries, also those in flight', async () => {

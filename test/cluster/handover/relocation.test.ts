@@ -22,6 +22,7 @@ test('a closed node asks no other node for entries or to flush', async () => {
     rate: 0,
     relayMs: 1000,
     expectsEntries: () => false,
+    handedOver: () => undefined,
     ask: async (_name, _group, [, subcommand]) => {
       asked.push(String(subcommand))
       throw new Error('there is no link')

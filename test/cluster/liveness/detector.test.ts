@@ -40,6 +40,41 @@ describe('the start', () => {
     expect(logsOf([a, b])).toEqual(['settled ab', 'settled ab'])
   })
 
+  test('a member that starts does not keep out those that the others have reached and it has not', () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const cluster = new SimCluster({ nodes: 4, seed, delay: [1, 40] })
+      const [a, b, c, d] = cluster.nodes
+      cluster.start(a)
+      cluster.start(b)
+      cluster.run(5000)
+      cluster.start(c)
+      // It finds this one's port closed.
+      cluster.run(seed)
+      cluster.start(d)
+      cluster.run(1500)
+      expect(cluster.views).toEqual(['abcd'])
+      for (const { log } of [a, b]) {
+        const views = log.filter((each) => /^[a-d]+$/.test(each))
+        const first = views.findIndex((members) => members.includes('d'))
+        expect(views.slice(first), `seed ${seed}: ${views}`).toEqual(
+          views.filter((members) => members.includes('d')),
+        )
+      }
+      expect(d.countEvents('declaredDead')).toBe(0)
+    }
+  })
+
+  test('a member that goes on refusing connections is suspected after the timeout', () => {
+    const cluster = new SimCluster({ nodes: 2 })
+    const [a] = cluster.nodes
+    cluster.start(a)
+    cluster.run(cluster.timeout / 2)
+    expect(a.detector!.peers()[0]).toMatchObject({ status: 'unknown', suspicion: undefined })
+    expect(a.log).toEqual(['settled', 'a'])
+    cluster.run(cluster.timeout)
+    expect(a.detector!.peers()[0]).toMatchObject({ status: 'down', suspicion: 'refused' })
+  })
+
   test('a member that is started later joins at once, without probation', () => {
     const cluster = new SimCluster({ nodes: 3 })
     const [a, b, c] = cluster.nodes

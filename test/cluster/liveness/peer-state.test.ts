@@ -50,3 +50,15 @@ test('a conflict about slots ends when the peer agrees about the members', () =>
 test('a message that was overtaken by a newer one begins no conflict', () => {
   expect(conflicts(message(2), message(1, REPLACED), message(3))).toEqual([false, false, false])
 })
+
+test('a declaration of death counts once, whether an ownership message or a heartbeat brings it first', () => {
+  const state = new PeerState('a', 'run of a')
+  const tombstone = REPLACED.tombstones.a
+  // Nothing is known of the peer.
+  expect(state.isNewTombstone(tombstone)).toBe(false)
+  expect(state.observeRun('run of b')).toBe(false)
+  expect(state.isNewTombstone({ ...tombstone, runId: 'an earlier run of a' })).toBe(false)
+  expect(state.isNewTombstone(tombstone)).toBe(true)
+  expect(state.hasNewTombstone(message(1, REPLACED))).toBe(false)
+  expect(state.isNewTombstone({ ...tombstone, count: 2 })).toBe(true)
+})

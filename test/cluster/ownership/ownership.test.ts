@@ -168,6 +168,20 @@ describe('late messages', () => {
     expect(pair.node.handleRequest('b', { ...again, id: 3 })).toMatchObject({ granted: [] })
   })
 
+  test('a slot whose entries were handed over is not given another time', () => {
+    const pair = new Pair()
+    pair.node.ownAll()
+    pair.target('b')
+    const request = { id: 1, epoch: pair.node.epoch, ask: [], take: [0, 1] }
+    expect(pair.node.handleRequest('b', request)).toMatchObject({ given: [0, 1] })
+    pair.node.handedOver([0], 'b')
+    // It has given them to a third node meanwhile, and is to own them again.
+    expect(pair.node.handleRequest('b', { ...request, id: 2, ask: [0, 1], take: [] })).toMatchObject({
+      granted: [0, 1],
+      given: [1],
+    })
+  })
+
   test('replies to requests from before the node was declared dead do not count', () => {
     const pair = new Pair()
     const request = pair.take()

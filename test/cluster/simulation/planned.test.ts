@@ -20,3 +20,10 @@ test('three nodes come and go, also at once', async () => {
     expect(wrong, `seed ${seed}`).toEqual([])
   }
 })
+
+test('nodes that the others have declared dead before they were started', async () => {
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    const wrong = await planned({ seed, stayers: 2, movers: 3, changes: 6, clients: 6, timeout: 2000 })
+    expect(wrong, `seed ${seed}`).toEqual([])
+  }
+})

@@ -15,6 +15,8 @@ export interface PlannedOptions {
   /** How often movers join or leave. */
   readonly changes: number
   readonly clients: number
+  /** `cluster.timeout`, ms: listed members that are not started for so long count as dead. */
+  readonly timeout?: number
   readonly trace?: (line: string) => void
 }
 
@@ -27,7 +29,7 @@ export async function planned(options: PlannedOptions): Promise<readonly string[
   const shared = new Shared()
   let runs = 0
   const start = (name: string): SimMember => {
-    const member = new SimMember(name, ++runs, names, network)
+    const member = new SimMember(name, ++runs, names, network, { timeout: options.timeout })
     member.start()
     return member
   }
