@@ -160,7 +160,7 @@ export function countReplies(
   socket: Socket,
   protocol: ProtocolName = 'resp',
 ): (count: number) => Promise<void> {
-  const { bytesAfter } = PROTOCOLS[protocol]
+  const { bytesAfter, endOf } = PROTOCOLS[protocol]
   let wanted = 0
   let resolve: (() => void) | undefined
   let skip = 0
@@ -172,6 +172,12 @@ export function countReplies(
         skip -= step
         at += step
         if (skip === 0) wanted--
+        continue
+      }
+      const whole = line === '' ? endOf(chunk, at) : -1
+      if (whole > 0) {
+        at = whole
+        wanted--
         continue
       }
       const end = chunk.indexOf(10, at)
