@@ -14,7 +14,7 @@ import {
 } from '../config/describe.ts'
 import { type LoadedConfig, loadConfig } from '../config/file.ts'
 import { httpSettingNames, httpSettings } from '../config/http-settings.ts'
-import { tlsProblems } from '../config/listening.ts'
+import { tlsProblems, tlsWarnings } from '../config/listening.ts'
 import { settingNames, settings } from '../config/settings.ts'
 import { version } from '../config/version.ts'
 import { type TriggerOptions, triggerSql } from '../origin/sql/postgres/trigger.ts'
@@ -98,9 +98,11 @@ Nothing is changed. Exit code: 0 if the configuration would be accepted, whether
   .action(async ({ diff, ...login }: { diff?: string | true } & Login, command: Command) => {
     const options: Options = command.parent?.opts() ?? {}
     const present = await load(options)
+    const next = typeof diff === 'string' ? await load({ ...options, config: diff }) : present
     if (diff === undefined) console.log(describeConfig(present))
     else if (diff === true) console.log(await runningDiffText(present, login))
-    else console.log(diffText(present, await load({ ...options, config: diff })))
+    else console.log(diffText(present, next))
+    for (const warning of tlsWarnings(next.config, Date.now())) console.error(`warning: ${warning}`)
   })
 
 program

@@ -3,6 +3,7 @@
 import { addressName } from '../cluster/member.ts'
 import { loadMaterial } from '../tls/material.ts'
 import { TlsError } from '../tls/pem.ts'
+import { validityWarnings } from '../tls/validity.ts'
 import type { ClusterConfig } from './cluster.ts'
 import type { HttpConfig } from './http-settings.ts'
 import { hasPlainPort } from './ports.ts'
@@ -46,6 +47,11 @@ export function tlsProblems(settings: Settings & UsesHttp): readonly string[] {
     if (error instanceof TlsError) return error.problems
     throw error
   }
+}
+
+/** What an operator has to know about the dates of the certificates, which can be used. */
+export function tlsWarnings(settings: Settings & UsesHttp, now: number): readonly string[] {
+  return usesTls(settings) ? validityWarnings({ ...settings }, now) : []
 }
 
 export function usesTls({ tlsPort, http }: Pick<Settings, 'tlsPort'> & UsesHttp): boolean {

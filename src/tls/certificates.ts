@@ -8,6 +8,7 @@ import { fingerprint } from './fingerprint.ts'
 import { contextOptions, loadMaterial, type Material } from './material.ts'
 import { TlsError } from './pem.ts'
 import type { TlsSettings } from './settings.ts'
+import { isValidAt, validityWarning } from './validity.ts'
 
 interface TlsLog {
   info(fields: object, message: string): void
@@ -30,10 +31,8 @@ export interface PreparedTls {
   readonly apply: () => void
 }
 
+/** Dates that are worth a warning are logged once a day. */
 const DAY_MS = 86_400_000
-
-/** A certificate that expires within this time is logged as a warning, once a day. */
-const EXPIRES_SOON_MS = 14 * DAY_MS
 
 export class Certificates {
   /** How often they were replaced, and how often that failed. */
@@ -216,12 +215,10 @@ export class Certificates {
     if (now - this.#warnedAt < DAY_MS) return
     const { validFrom, validTo } = this.certificate
     const { tlsCertFile } = this.settings
-    const isValid = isValidAt(this.certificate, now)
-    if (isValid && this.expiresAt - now > EXPIRES_SOON_MS) return
+    const warning = validityWarning(this.certificate, now)
+    if (warning === undefined) return
     this.#warnedAt = now
-    const text = isValid
-      ? `it expires at ${validTo}`
-      : `clients refuse it: it is valid from ${validFrom} to ${validTo} only`
+    const text = isValidAt(this.certificate, now) ? warning : `clients refuse it: ${warning}`
     this.#options.log.warn({ validFrom, validTo }, `tls-cert-file: ${tlsCertFile}: ${text}`)
   }
 
@@ -234,10 +231,6 @@ export class Certificates {
       tlsCaCertDir === '' ? [] : [tlsCaCertDir],
     )
   }
-}
-
-function isValidAt({ validFrom, validTo }: X509Certificate, now: number): boolean {
-  return Date.parse(validFrom) <= now && now <= Date.parse(validTo)
 }
 
 function isSame(a: Material, b: Material): boolean {
