@@ -197,6 +197,7 @@ export function createParts(config: NodeConfig, options: NodeOptions): NodeParts
         cluster: config.cluster,
         http: config.http,
         mostClients: (wanted) => server.mostClients(wanted),
+        limitHttp: (connections) => server.limitHttp(connections),
         apply: (changed) => server.applySettings(changed),
       }),
       new ReloadableUsers(server.access.users, config.users),

@@ -8,7 +8,8 @@ import { applySettings, createParameters, logLevelOf, type ParameterTargets } fr
 import type { ServerSettings } from './settings.ts'
 
 export interface LiveSettingsOptions extends Omit<ParameterTargets, 'maxclients' | 'evicting'> {
-  readonly room: ConnectionRoom
+  /** As it is now. */
+  readonly room: () => ConnectionRoom
   readonly instant: Instant
 }
 
@@ -21,15 +22,21 @@ export class LiveSettings {
   constructor(options: LiveSettingsOptions) {
     this.#options = options
     const { settings, room, log } = options
-    limitClients(settings, room, log)
-    this.#targets = { ...options, maxclients: room.clients, evicting: (run) => this.#evicting(run) }
+    limitClients(settings, room(), log)
+    this.#targets = {
+      ...options,
+      get maxclients() {
+        return room().clients
+      },
+      evicting: (run) => this.#evicting(run),
+    }
     applySettings(this.#targets)
     this.parameters = createParameters(this.#targets)
   }
 
   /** `maxclients`, lowered to what the limit on open files allows. */
   mostClients(wanted: number): number {
-    return Math.min(wanted, this.#options.room.clients)
+    return Math.min(wanted, this.#options.room().clients)
   }
 
   /** Takes over settings that can change while the server runs. */
@@ -37,7 +44,7 @@ export class LiveSettings {
     const { settings, room, access, log, keepaliveChanged } = this.#options
     const { requirepass, tcpKeepalive, loglevel } = settings
     Object.assign(settings, changed)
-    limitClients(settings, room, log)
+    limitClients(settings, room(), log)
     applySettings(this.#targets)
     if (settings.requirepass !== requirepass) access.users.setDefaultPassword(latin1(settings.requirepass))
     access.log.maxLength = settings.acllogMaxLen

@@ -28,7 +28,13 @@ import { UsersFile } from './access/acl-file.ts'
 import { createAccess } from './access/create.ts'
 import { Clients } from './clients/clients.ts'
 import { Monitors } from './clients/monitors.ts'
-import { connectionRoom, limitHttp, openFilesLimit } from './clients/open-files.ts'
+import {
+  type ConnectionRoom,
+  connectionRoom,
+  limitHttp,
+  openFilesLimit,
+  roomWithHttp,
+} from './clients/open-files.ts'
 import { ClientPause } from './clients/pause.ts'
 import { ClientWarnings } from './clients/warnings.ts'
 import type { Connection } from './connection.ts'
@@ -102,6 +108,8 @@ export class Server implements Host {
   readonly #pause: ClientPause
   readonly #warnings: ClientWarnings
   readonly #housekeeping: Housekeeping
+  readonly #openFiles: number
+  #room: ConnectionRoom
   #closed: Promise<void> | undefined
 
   constructor(options: ServerOptions) {
@@ -117,6 +125,8 @@ export class Server implements Host {
     this.#pause = new ClientPause(instant, timers, () => this.#pauseEnded())
     const { httpConnections = 0, openFiles = openFilesLimit() } = options
     const room = connectionRoom(openFiles, cluster !== undefined, httpConnections)
+    this.#room = room
+    this.#openFiles = openFiles
     const table = createCommandTable()
     const access = createAccess(table, settings, options.users)
     this.access = access
@@ -129,7 +139,7 @@ export class Server implements Host {
     const unread = new UnreadBytes()
     this.#settings = new LiveSettings({
       settings,
-      room,
+      room: () => this.#room,
       groups,
       encodingLimits: options.encodingLimits ?? defaultEncodingLimits(),
       limits,
@@ -330,6 +340,13 @@ export class Server implements Host {
   /** `maxclients`, lowered to what the limit on open files allows. */
   mostClients(wanted: number): number {
     return this.#settings.mostClients(wanted)
+  }
+
+  /** Another limit of HTTP connections, for those that come from now on. */
+  limitHttp(wanted: number): void {
+    const { settings, log } = this.#options
+    this.#room = roomWithHttp(this.#room, this.#openFiles, settings.maxclients, wanted)
+    this.http.maxConnections = limitHttp(wanted, this.#room, log)
   }
 
   /** Takes over settings that can change while the server runs. */

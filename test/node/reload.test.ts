@@ -1,5 +1,7 @@
 // Reloading the configuration of a running node: what changes, what stays, and what is refused.
 
+import { once } from 'node:events'
+import { Agent, get, type IncomingMessage } from 'node:http'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { resolveConfig } from '../../src/config/config.ts'
@@ -553,4 +555,33 @@ test('20 reloads under load: no connection is closed and no reply is lost', asyn
   await Promise.all(running)
   expect(closedBefore).toBe(0)
   expect((await node.stats('a')).failures).toBe(0)
+})
+
+test('the limit of HTTP connections changes at once, in both directions', async () => {
+  const http = { port: 'any', bind: '127.0.0.1' } as const
+  const { node, client, set } = await start({ groups: { cache }, http: { ...http, maxConnections: 1 } })
+  const [{ port }] = node.httpAddresses
+  const agents: Agent[] = []
+  onTestFinished(() => {
+    for (const agent of agents) agent.destroy()
+  })
+  /** The status that a connection of its own gets, which stays open if it is accepted. */
+  const ask = async (): Promise<number | undefined> => {
+    const agent = new Agent({ keepAlive: true })
+    agents.push(agent)
+    const request = get({ host: '127.0.0.1', port, path: '/healthz', agent })
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    response.resume()
+    await once(response, 'end')
+    return response.statusCode
+  }
+  expect([await ask(), await ask()]).toEqual([200, 503])
+  set({ groups: { cache }, http: { ...http, maxConnections: 3 } })
+  await expect(reload(client)).resolves.toEqual(['http.maxConnections: 1 -> 3'])
+  await expect(reload(client)).resolves.toEqual([])
+  expect([await ask(), await ask(), await ask()]).toEqual([200, 200, 503])
+  set({ groups: { cache }, http: { ...http, maxConnections: 2 } })
+  await expect(reload(client)).resolves.toEqual(['http.maxConnections: 3 -> 2'])
+  expect(await ask()).toBe(503)
+  expect(await client.info('clients')).toMatch(/http_connections:3\r\nhttp_max_connections:2\r\n/)
 })

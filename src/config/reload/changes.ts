@@ -11,6 +11,7 @@ import { defaultPolicies } from '../groups.ts'
 import {
   type HttpConfig,
   type HttpSetting,
+  type HttpSettingName,
   httpSettingNames,
   httpSettings,
   httpValuesOf,
@@ -57,6 +58,9 @@ const AT_START: ReadonlySet<SettingName> = new Set([
   'aclfile',
 ])
 
+/** Settings of HTTP that a reload takes over. */
+const HTTP_AT_ONCE: ReadonlySet<HttpSettingName> = new Set(['httpMaxConnections'])
+
 /** How the line of a change ends that takes effect at the next start. */
 export const NEEDS_RESTART = ' (needs a restart)'
 
@@ -82,8 +86,17 @@ export function restartLines(present: ComparedConfig, next: ComparedConfig): rea
   return [
     ...settingLines(names, present, next),
     ...clusterLines(present.cluster, next.cluster),
-    ...httpLines(present.http, next.http),
+    ...httpLines(present.http, next.http, (name) => !HTTP_AT_ONCE.has(name)),
   ].map((text) => text + NEEDS_RESTART)
+}
+
+/** One line for each setting of HTTP that changes at once. */
+export function httpLimitLines(
+  present: HttpConfig | undefined,
+  next: HttpConfig | undefined,
+): readonly string[] {
+  if (present === undefined || next === undefined) return []
+  return httpLines(present, next, (name) => HTTP_AT_ONCE.has(name))
 }
 
 function clusterLines(
@@ -103,13 +116,17 @@ function clusterLines(
     )
 }
 
-function httpLines(present: HttpConfig | undefined, next: HttpConfig | undefined): readonly string[] {
+function httpLines(
+  present: HttpConfig | undefined,
+  next: HttpConfig | undefined,
+  isMeant: (name: HttpSettingName) => boolean,
+): readonly string[] {
   if (present === undefined && next === undefined) return []
   if (present === undefined || next === undefined)
     return [line('http', present ? 'yes' : 'no', next ? 'yes' : 'no')]
   const [before, after] = [httpValuesOf(present), httpValuesOf(next)]
   return httpSettingNames
-    .filter((name) => !isEqual(before[name], after[name]))
+    .filter((name) => isMeant(name) && !isEqual(before[name], after[name]))
     .map((name) => {
       const { field, write } = httpSettings[name] as HttpSetting<unknown, unknown>
       return line(`http.${field}`, write(before[name]) || 'none', write(after[name]) || 'none')
@@ -181,6 +198,7 @@ export function describeChanges(present: ComparedConfig, next: ComparedConfig): 
   const groups = compareGroups(present.groups, next.groups)
   return [
     ...settingLines(changedSettings(present, next), present, next),
+    ...httpLimitLines(present.http, next.http),
     ...userLines(present.users, next.users),
     ...groupLines(groups, next.groups),
     ...restartLines(present, next),

@@ -5,7 +5,7 @@ import type { ClusterConfig } from '../cluster.ts'
 import type { NodeConfig } from '../config.ts'
 import type { HttpConfig } from '../http-settings.ts'
 import type { Settings } from '../settings.ts'
-import { changedSettings, restartLines, settingLines } from './changes.ts'
+import { changedSettings, httpLimitLines, restartLines, settingLines } from './changes.ts'
 import type { PreparedChange, Reloadable } from './reloadable.ts'
 
 export interface ReloadableSettingsOptions {
@@ -15,27 +15,40 @@ export interface ReloadableSettingsOptions {
   readonly http: HttpConfig | undefined
   /** As many clients as the limit on open files allows. */
   readonly mostClients: (wanted: number) => number
+  /** Another limit of HTTP connections, as the configuration wants it. */
+  readonly limitHttp: (connections: number) => void
   readonly apply: (changed: Partial<ServerSettings>) => void
 }
 
 export class ReloadableSettings implements Reloadable {
   readonly #options: ReloadableSettingsOptions
+  /** As the node runs with it: what needs a restart is that of its start. */
+  #http: HttpConfig | undefined
 
   constructor(options: ReloadableSettingsOptions) {
     this.#options = options
+    this.#http = options.http
   }
 
   prepare(config: NodeConfig): PreparedChange {
-    const { settings, cluster, http, mostClients, apply } = this.#options
+    const { settings, cluster, mostClients, limitHttp, apply } = this.#options
+    const http = this.#http
     const next: NodeConfig = { ...config, maxclients: mostClients(config.maxclients) }
     const names = changedSettings(settings, next)
     const restart = restartLines(
       { ...settings, groups: [], users: [], cluster, http },
       { ...next, groups: [], users: [] },
     )
+    const limits = httpLimitLines(http, next.http)
     return {
-      lines: [...settingLines(names, settings, next), ...restart],
-      apply: () => apply(Object.fromEntries(names.map((name) => [name, next[name]]))),
+      lines: [...settingLines(names, settings, next), ...limits, ...restart],
+      apply: () => {
+        apply(Object.fromEntries(names.map((name) => [name, next[name]])))
+        if (http === undefined || next.http === undefined || limits.length === 0) return
+        const { maxConnections } = next.http
+        this.#http = { ...http, maxConnections }
+        limitHttp(maxConnections)
+      },
     }
   }
 }

@@ -65,6 +65,23 @@ export function limitClients(settings: ServerSettings, { clients }: ConnectionRo
   log.warn({ maxclients: clients, configured: maxclients }, message)
 }
 
+/**
+ * The room with another limit of HTTP connections: it takes files only from clients that `maxclients` does not allow.
+ *
+ * @param openFiles see `openFilesLimit`
+ */
+export function roomWithHttp(
+  { clients, peers, http }: ConnectionRoom,
+  openFiles: number,
+  maxclients: number,
+  wanted: number,
+): ConnectionRoom {
+  if (openFiles === Number.POSITIVE_INFINITY) return { clients, peers, http: wanted }
+  const most = Math.ceil(Math.max(2, openFiles - RESERVED_FILES) * HTTP_SHARE)
+  const next = Math.min(wanted, most, http + Math.max(0, clients - maxclients))
+  return { clients: clients + http - next, peers, http: next }
+}
+
 /** As many HTTP connections as the limit on open files allows, of so many that are wanted. */
 export function limitHttp(wanted: number, { http }: ConnectionRoom, log: Logger): number {
   if (wanted <= http) return wanted

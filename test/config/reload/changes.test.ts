@@ -148,6 +148,11 @@ test('what needs a restart', () => {
     'http.port: 7080 -> 7081 (needs a restart)',
     'http.compress: no -> yes (needs a restart)',
   ])
+  const larger = { port: 7081, maxConnections: 5 }
+  expect(diff({ groups: { a: cache }, http: true }, { groups: { a: cache }, http: larger })).toEqual([
+    'http.maxConnections: 1000 -> 5',
+    'http.port: 7080 -> 7081 (needs a restart)',
+  ])
   expect(diff({ groups: { a: cache }, http: true }, { groups: { a: cache }, http: false })).toEqual([
     'http: yes -> no (needs a restart)',
   ])
