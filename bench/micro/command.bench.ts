@@ -6,6 +6,7 @@ import { type Case, type MeasureOptions, measure, type Row } from './measure.ts'
 export const name = 'command'
 
 const REQUESTS = 1000
+const ELEMENTS = 10_000
 
 /** Cases that must not allocate. */
 export const WITHOUT_GARBAGE = [
@@ -15,9 +16,13 @@ export const WITHOUT_GARBAGE = [
   'INCR',
   'GET by a limited user',
   'SET by a limited user',
+  'HGET of 10,000 fields',
+  'HSET of 10,000 fields',
+  'SISMEMBER of 10,000 members',
+  'ZSCORE of 10,000 members',
 ] as const
 
-type Name = (typeof WITHOUT_GARBAGE)[number] | 'MGET of 10 keys'
+type Name = (typeof WITHOUT_GARBAGE)[number] | 'MGET of 10 keys' | 'HGETALL of 20 fields'
 
 const COMMANDS: Readonly<Record<Name, (i: number) => string[]>> = {
   GET: (i) => ['GET', keyOf(i)],
@@ -26,6 +31,11 @@ const COMMANDS: Readonly<Record<Name, (i: number) => string[]>> = {
   INCR: () => ['INCR', 'counter'],
   'GET by a limited user': (i) => ['GET', keyOf(i)],
   'SET by a limited user': (i) => ['SET', keyOf(i), 'x'.repeat(32)],
+  'HGET of 10,000 fields': (i) => ['HGET', 'hash', elementOf(i)],
+  'HSET of 10,000 fields': (i) => ['HSET', 'hash', elementOf(i), 'y'.repeat(32)],
+  'SISMEMBER of 10,000 members': (i) => ['SISMEMBER', 'set', elementOf(i)],
+  'ZSCORE of 10,000 members': (i) => ['ZSCORE', 'zset', elementOf(i)],
+  'HGETALL of 20 fields': () => ['HGETALL', 'small'],
   'MGET of 10 keys': (i) => ['MGET', ...Array.from({ length: 10 }, (_, k) => keyOf(i + k))],
 }
 
@@ -36,9 +46,25 @@ function keyOf(i: number): string {
   return `key:${String(i).padStart(12, '0')}`
 }
 
+/** Elements of the large collections, spread over them. */
+function elementOf(i: number): string {
+  return `element:${String((i * 7919) % ELEMENTS).padStart(12, '0')}`
+}
+
+async function fillCollections(client: Harness['client']): Promise<void> {
+  const value = 'x'.repeat(32)
+  for (let i = 0; i < ELEMENTS; i++) {
+    await client.call('HSET', 'hash', elementOf(i), value)
+    await client.call('SADD', 'set', elementOf(i))
+    await client.call('ZADD', 'zset', String(i), elementOf(i))
+  }
+  for (let i = 0; i < 20; i++) await client.call('HSET', 'small', `field${i}`, value)
+}
+
 async function caseOf(command: Name): Promise<Case> {
   const { executor, client, reply } = new Harness()
   for (let i = 0; i < REQUESTS + 10; i++) await client.call('SET', keyOf(i), 'x'.repeat(32))
+  if (/fields|members/.test(command)) await fillCollections(client)
   if (command.endsWith('by a limited user')) await client.call('ACL', 'SETUSER', 'default', ...LIMITED)
   const requests = Array.from({ length: REQUESTS }, (_, i) => argsOf(COMMANDS[command](i)))
   return {
