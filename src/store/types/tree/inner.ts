@@ -19,7 +19,7 @@ export abstract class TreeInnerPages extends TreeSearch {
     return true
   }
 
-  /** Adds a page beside the child of the path at `level`, which was split: below are `leftCount` and `rightCount`. */
+  /** The child of the path at `level` was split into itself and a new page beside it: `left` and `right`, with these counts. */
   protected insertChild(
     level: number,
     left: number,
@@ -56,6 +56,7 @@ export abstract class TreeInnerPages extends TreeSearch {
     words.copyWithin(children + i + 2, children + i + 1, children + count)
     words.copyWithin(counts + i + 2, counts + i + 1, counts + count)
     if (width > 0) words.copyWithin(keys + width * (i + 2), keys + width * (i + 1), keys + width * count)
+    words[children + i] = left
     words[children + i + 1] = right
     words[counts + i] = leftCount
     words[counts + i + 1] = rightCount

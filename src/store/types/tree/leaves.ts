@@ -5,6 +5,7 @@ import { UNIT_BYTES } from '../../arena.ts'
 import { NO_PAGE } from '../region/pages.ts'
 import { TreeInnerPages } from './inner.ts'
 import { LAYOUT } from './layout.ts'
+import { moveDown } from './slots.ts'
 
 const { COUNT, HEAP, DATA, DATA_BYTES, KEY_AT, LEAF_UNITS, FIRST_UNITS } = LAYOUT
 
@@ -186,19 +187,51 @@ export abstract class TreeLeaves extends TreeInnerPages {
       this.insertChild(height - 1, page, count, this.takePage(units), 0, [...this.key])
       return
     }
-    const isFirst = i === 0 && this.isAtEdge(false)
-    const at = isFirst ? 1 : count >> 1
+    if (i === 0 && this.isAtEdge(false)) {
+      this.#splitFirstLeaf(page, count)
+      return
+    }
+    const at = count >> 1
     const leftBytes = this.#gather(0, at)
-    const separator = this.slotAt(at) + KEY_AT
-    const key = [0, 0, 0, 0]
-    for (let word = 0; word < this.keyWords; word++)
-      key[word] = this.view.getInt32(separator + 4 * word, true)
+    const key = this.#keyAt(at)
     const rightBytes = this.#gather(at, count, leftBytes, at) - leftBytes
     const right = this.takePage(this.#unitsFor(count - at, rightBytes))
     this.#fill(right, this.regions.pageUnits, leftBytes, at, count - at, rightBytes)
-    const leftUnits = isFirst && this.#isLong(count) ? LEAF_UNITS : this.#unitsFor(at, leftBytes)
-    this.#fill(page, leftUnits, 0, 0, at, leftBytes)
+    this.#fill(page, this.#unitsFor(at, leftBytes), 0, 0, at, leftBytes)
     this.insertChild(height - 1, page, at, right, count - at, key)
+  }
+
+  /** Only the first entry moves, to a new leaf: what is put before the others goes there. */
+  #splitFirstLeaf(page: number, count: number): void {
+    const last = this.view.getUint16(this.slots, true)
+    const bytes = this.#gather(0, 1)
+    this.cutSlots(0, 1, bytes, last)
+    const key = this.#keyAt(0)
+    const units = this.#isLong(count) ? LEAF_UNITS : this.#unitsFor(1, bytes)
+    const first = this.takePage(units)
+    this.#fill(first, units, 0, 0, 1, bytes)
+    this.insertChild(this.height - 1, first, 1, page, count - 1, key)
+  }
+
+  /** The key of an entry of the open leaf. */
+  #keyAt(i: number): number[] {
+    const at = this.slotAt(i) + KEY_AT
+    const key = [0, 0, 0, 0]
+    for (let word = 0; word < this.keyWords; word++) key[word] = this.view.getInt32(at + 4 * word, true)
+    return key
+  }
+
+  /** Removes slots of the open leaf whose entries have `bytes` together. `last`: what was in the last of them. */
+  protected cutSlots(i: number, removed: number, bytes: number, last: number): void {
+    const { leaf, leafAt } = this
+    const count = this.leafCount - removed
+    moveDown(this.bytes, this.view, this.slotAt(i + removed), this.slotAt(count + removed), this.slotAt(i))
+    let dead = leaf[leafAt + COUNT] >>> 16
+    // The lowest entry leaves no gap.
+    if (removed === 1 && last === leaf[leafAt + HEAP]) leaf[leafAt + HEAP] = last - bytes
+    else dead += bytes
+    leaf[leafAt + COUNT] = count | (dead << 16)
+    this.leafCount = count
   }
 
   /** Whether a leaf with `count` is a small part of the tree: one at an end, which is filled or emptied soon, may be roomy. */

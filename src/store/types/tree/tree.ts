@@ -5,11 +5,9 @@ import { UNIT_BYTES } from '../../arena.ts'
 import { NO_PAGE, PAGE_HEADER_WORDS } from '../region/pages.ts'
 import { LAYOUT, STRINGS, TreeKind } from './layout.ts'
 import { TreeLeaves } from './leaves.ts'
+import { moveUp } from './slots.ts'
 
 const { COUNT, HEAP, DATA, DATA_BYTES, KEY_AT, LONG, SEPARATE, MAX_SHORT, SEPARATE_BYTES } = LAYOUT
-
-/** Up to this many bytes a loop moves slots faster than `copyWithin`. */
-const LOOP_BYTES = 512
 
 /**
  * One object serves all trees: `open` chooses one. A position is a path to an entry, or behind the last one of a leaf. It
@@ -164,25 +162,18 @@ export class Tree extends TreeLeaves {
 
   /** Removes entries of the leaf of the path. */
   #removeFromLeaf(i: number, removed: number): void {
-    const { leaf, leafAt } = this
     const count = this.leafCount - removed
     let bytes = 0
-    let lowest = 0
+    let last = 0
     // The bytes of a leaf that goes as a whole do not matter.
     if (count > 0 || this.regions.hasSeparate(this.region))
       for (let slot = i; slot < i + removed; slot++) {
-        lowest = this.view.getUint16(this.slotAt(slot), true)
-        const at = this.end - lowest
+        last = this.view.getUint16(this.slotAt(slot), true)
+        const at = this.end - last
         bytes += this.entryBytes(at)
         this.#freeStrings(at)
       }
-    moveDown(this.bytes, this.view, this.slotAt(i + removed), this.slotAt(count + removed), this.slotAt(i))
-    let dead = leaf[leafAt + COUNT] >>> 16
-    // The lowest entry leaves no gap.
-    if (removed === 1 && lowest === leaf[leafAt + HEAP]) leaf[leafAt + HEAP] = lowest - bytes
-    else dead += bytes
-    leaf[leafAt + COUNT] = count | (dead << 16)
-    this.leafCount = count
+    this.cutSlots(i, removed, bytes, last)
     this.countAbove(-removed)
     if (count === 0) this.removePage(this.height)
     else this.shrinkLeaf()
@@ -255,27 +246,4 @@ export class Tree extends TreeLeaves {
     this.regions.give(this.region, this.view.getUint32(at + 1, true))
     this.regions.countSeparate(this.region, -1)
   }
-}
-
-/** Moves the slots in `[from, to)` up, by the bytes of one. */
-function moveUp(bytes: Buffer, view: DataView, from: number, to: number, by: number): void {
-  if (to - from > LOOP_BYTES) {
-    bytes.copyWithin(from + by, from, to)
-    return
-  }
-  let at = to - 4
-  for (; at >= from; at -= 4) view.setInt32(at + by, view.getInt32(at, true), true)
-  if (at + 2 === from) view.setInt16(from + by, view.getInt16(from, true), true)
-}
-
-/** Moves the slots in `[from, to)` down to `target`. */
-function moveDown(bytes: Buffer, view: DataView, from: number, to: number, target: number): void {
-  if (to - from > LOOP_BYTES) {
-    bytes.copyWithin(target, from, to)
-    return
-  }
-  const by = from - target
-  let at = from
-  for (; at + 4 <= to; at += 4) view.setInt32(at - by, view.getInt32(at, true), true)
-  if (at < to) view.setInt16(at - by, view.getInt16(at, true), true)
 }

@@ -135,6 +135,24 @@ test('a set finds what was put in, by its hash, also where hashes are equal', ()
   expect(all(tree).sort()).toEqual([...model.keys()].sort())
 })
 
+test('a set that is filled from its last hash to its first is in order, and finds each', () => {
+  const { tree } = make(TreeKind.SET)
+  const members = 20_000
+  for (let hash = members - 1; hash >= 0; hash--) {
+    tree.key[0] = hash
+    tree.seekHash()
+    put(tree, Buffer.from(`m${hash}`))
+  }
+  tree.verify()
+  const names = Array.from({ length: members }, (_, hash) => `m${hash}`)
+  expect(all(tree)).toEqual(names)
+  const found = names.map((_, hash) => {
+    tree.key[0] = hash
+    return tree.seekHash() && text(tree)
+  })
+  expect(found).toEqual(names)
+})
+
 test('a ranking is sorted by score and member, and knows ranks', () => {
   const { tree } = make(TreeKind.RANKING)
   const model: { score: number; member: Buffer }[] = []
