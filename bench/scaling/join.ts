@@ -94,6 +94,7 @@ function runJoin(
     busy: () => false,
     gained: () => undefined,
     lost: () => undefined,
+    moved: () => undefined,
   })
   ownership.setView({ epoch: EPOCH, members: names, target: assign(names), leaving: [] })
   while (ownership.isPending) {

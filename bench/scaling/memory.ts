@@ -48,6 +48,7 @@ function tableOf(count: number): Ownership {
     busy: () => false,
     gained: () => undefined,
     lost: () => undefined,
+    moved: () => undefined,
   })
   ownership.setView({ epoch: 1, members: names, target: assignSlots(members), leaving: [] })
   return ownership

@@ -95,6 +95,7 @@ export function createParts(options: PartsOptions): Parts {
       relocation.lost(slots, to)
       ownersChanged()
     },
+    moved: ownersChanged,
   })
   const partition = new Partition({
     groups,

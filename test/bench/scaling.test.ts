@@ -97,5 +97,6 @@ function ownershipOf(
     busy: () => false,
     gained: () => undefined,
     lost: () => undefined,
+    moved: () => undefined,
   })
 }

@@ -1,16 +1,20 @@
-// The slots that this node has gained and lost, by the member that had or gets their entries, until the listeners are notified.
+// The slots that this node has gained and lost, by the member that had or gets their entries, until the listeners are
+// notified; and whether others have moved.
 
 export interface ChangeEvents {
   /** This node now owns these slots. `from` hands their entries over; `undefined`: there are none. */
   readonly gained: (slots: readonly number[], from: string | undefined) => void
   /** This node no longer owns these slots. `to` receives their entries; `undefined`: they are dropped. */
   readonly lost: (slots: readonly number[], to: string | undefined) => void
+  /** Another member owns slots than this node knew, which it has neither gained nor lost itself. */
+  readonly moved: () => void
 }
 
 export class SlotChanges {
   readonly #events: ChangeEvents
   readonly #gains = new Map<string | undefined, number[]>()
   readonly #losses = new Map<string | undefined, number[]>()
+  #hasMoved = false
 
   constructor(events: ChangeEvents) {
     this.#events = events
@@ -24,7 +28,11 @@ export class SlotChanges {
     add(this.#losses, to, slot)
   }
 
-  /** Calls `lost` and `gained`. All tables must be updated. */
+  moved(): void {
+    this.#hasMoved = true
+  }
+
+  /** Calls `lost`, `gained` and `moved`. All tables must be updated. */
   notify(): void {
     const losses = [...this.#losses]
     const gains = [...this.#gains]
@@ -32,6 +40,8 @@ export class SlotChanges {
     this.#gains.clear()
     for (const [to, slots] of losses) this.#events.lost(slots, to)
     for (const [from, slots] of gains) this.#events.gained(slots, from)
+    if (this.#hasMoved) this.#events.moved()
+    this.#hasMoved = false
   }
 }
 

@@ -193,7 +193,7 @@ export class Ownership {
       if (this.#target[slot] !== SELF || request.id < this.#votesSince[slot]) continue
       if (!granted.has(slot)) {
         this.#votes.setOwner(member, slot, held.has(slot))
-        if (held.has(slot) && this.owners[slot] !== SELF) this.owners[slot] = member.index
+        if (held.has(slot) && this.owners[slot] !== SELF) this.#learnOwner(slot, member.index)
         continue
       }
       if (given.has(slot)) this.#entriesAt[slot] = member.index
@@ -217,6 +217,13 @@ export class Ownership {
   handedOver(slots: readonly number[], to: string): void {
     const index = this.#votes.members.get(to)?.index
     for (const slot of slots) if (this.#givenTo[slot] === index) this.#givenTo[slot] = 0
+  }
+
+  /** A request that was sent to the one known before may be outstanding: later ones must not overtake it. */
+  #learnOwner(slot: number, owner: number): void {
+    if (this.owners[slot] === owner) return
+    this.owners[slot] = owner
+    this.#changes.moved()
   }
 
   #startTake(member: MemberVotes, slot: number): void {

@@ -109,6 +109,7 @@ describe('late messages', () => {
       busy: () => false,
       gained: (slots, from) => this.events.push(`gained ${slots} from ${from}`),
       lost: (slots, to) => this.events.push(`lost ${slots} to ${to}`),
+      moved: () => this.events.push('moved'),
     })
     #epoch = 1
 
@@ -166,6 +167,31 @@ describe('late messages', () => {
     const again = { ...ask, id: 4, ask: [], take: [0, 1] }
     expect(pair.node.handleRequest('b', again)).toMatchObject({ given: [0, 1] })
     expect(pair.node.handleRequest('b', { ...again, id: 3 })).toMatchObject({ granted: [] })
+  })
+
+  test('that another member owns a slot than was known is announced: requests to the one before may be outstanding', () => {
+    let moves = 0
+    const names = ['a', 'b', 'c']
+    const node = new Ownership({
+      self: 'a',
+      firstSequence: 100,
+      slots: 1,
+      indexOf: (name) => names.indexOf(name),
+      nameOf: (index) => names[index],
+      assign: () => Uint16Array.of(0),
+      busy: () => false,
+      gained: () => undefined,
+      lost: () => undefined,
+      moved: () => moves++,
+    })
+    const held = { agreed: true, granted: [], given: [], held: [0] }
+    node.setView({ epoch: 1, members: names, target: Uint16Array.of(0), leaving: [] })
+    const requests = { b: node.request('b')!, c: node.request('c')! }
+    expect([node.owners[0], moves]).toEqual([1, 0])
+    node.handleReply('b', requests.b, held)
+    expect([node.owners[0], moves]).toEqual([1, 0])
+    node.handleReply('c', requests.c, held)
+    expect([node.owners[0], moves]).toEqual([2, 1])
   })
 
   test('a slot whose entries were handed over is not given another time', () => {

@@ -200,6 +200,7 @@ export class Cluster {
           node.unacknowledged.push({ to, slots })
           this.#reportHandovers(node)
         },
+        moved: () => undefined,
       }),
     }
     this.nodes.set(name, node)
