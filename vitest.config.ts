@@ -1,17 +1,18 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
-import { HEAVY, PROCESSES, patterns } from './test/suites.ts'
+import { ALONE, HEAVY, PROCESSES, patterns } from './test/suites.ts'
 import { TEST_TIMEOUT_MS, WAIT_MS } from './test/support/budget.ts'
 import { RUNS_FACTOR, SEED_OFFSET } from './test/support/random.ts'
 
 const processes = patterns(PROCESSES)
+const alone = patterns(ALONE)
 const heavy = patterns(HEAVY)
 const timeoutMs = TEST_TIMEOUT_MS * Math.max(1, RUNS_FACTOR)
 const hasOtherRuns = RUNS_FACTOR !== 1 || SEED_OFFSET !== 0
 
 /**
- * `npm test` runs `fast`: it needs nothing but Node.js. `npm run test:all` runs all, one project after the other.
- * A file that is named on the command line runs in its own project.
+ * `npm test` runs `fast` and `alone`: they need nothing but Node.js. `npm run test:all` runs all, one project after the
+ * other. A file that is named on the command line runs in its own project.
  */
 export default defineConfig({
   test: {
@@ -27,9 +28,21 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: [...processes, ...heavy],
+          exclude: [...alone, ...processes, ...heavy],
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: alone,
+          maxWorkers: '100%',
+          // What V8 inlines, and so what it allocates, depends on when functions are compiled. A compiler in threads of
+          // its own makes that a matter of how busy the machine is.
+          execArgv: ['--single-threaded'],
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -39,12 +52,12 @@ export default defineConfig({
           include: processes,
           // Each of these files keeps several processes busy by itself, or waits for them.
           maxWorkers: Math.max(2, Math.ceil(availableParallelism() / 4)),
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
         extends: true,
-        test: { name: 'heavy', include: heavy, maxWorkers: 1, sequence: { groupOrder: 2 } },
+        test: { name: 'heavy', include: heavy, maxWorkers: 1, sequence: { groupOrder: 3 } },
       },
     ],
   },

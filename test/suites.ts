@@ -27,6 +27,22 @@ export const PROCESSES: readonly string[] = [
   'test/server/idle.test.ts',
 ]
 
+/** Tests that measure the memory of their process, or replace modules or timers: each has a process of its own. */
+export const ALONE: readonly string[] = [
+  'test/bytes/clock.test.ts',
+  'test/cluster/liveness/derived.test.ts',
+  'test/commands/keys/keyspace.test.ts',
+  'test/commands/sorted-sets/large-combinations.test.ts',
+  'test/execution/allocation.test.ts',
+  'test/group/copies/frequency-sketch.test.ts',
+  'test/issues/garbage-of-requests.test.ts',
+  'test/issues/write-all-then-read.test.ts',
+  'test/resp/allocation.test.ts',
+  'test/resp/bounds.test.ts',
+  'test/server/connection.test.ts',
+  'test/server/output/socket-writer.test.ts',
+]
+
 /** Tests that need gigabytes of memory, or minutes. */
 export const HEAVY: readonly string[] = ['test/attack/long.test.ts', 'test/store/eviction/auto-kinds.test.ts']
 
