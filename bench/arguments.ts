@@ -6,6 +6,7 @@ export const PARTS = [
   'memory',
   'types',
   'cluster',
+  'scaling',
   'origins',
   'fairness',
   'http',

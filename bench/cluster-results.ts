@@ -1,7 +1,7 @@
 // Results of the cluster benchmark as Markdown tables; without results, an empty table.
 
-import { type ClusterResults, HOP_GOALS, type HopCell, type HotResults, type ScalingRow } from './figures.ts'
-import { bytes, count, figure, NONE, perSecond, times, withGoal } from './format.ts'
+import { type ClusterResults, HOP_GOALS, type HopCell, type HotResults } from './figures.ts'
+import { figure, NONE, perSecond, times, withGoal } from './format.ts'
 import { table } from './reference.ts'
 
 const COMMAND = 'npm run bench -- cluster'
@@ -13,7 +13,7 @@ export function clusterSection(results: ClusterResults | undefined): string {
     const caption = `(\`${COMMAND}\`, then \`npm run docs\`: not measured yet.)`
     return `${table(HOP_HEAD, [HOP_HEAD.map(() => NONE)])}\n\n${caption}`
   }
-  const { hop, hot, scaling } = results
+  const { hop, hot } = results
   const { date, ...machine } = results.conditions
   const versions = (hop?.servers ?? []).map(({ name, version }) => `${name} ${version}`)
   const setup = [...versions, date, ...Object.values(machine)].join('; ')
@@ -28,14 +28,6 @@ export function clusterSection(results: ClusterResults | undefined): string {
     '**A hot key.** Nine of ten requests are for one key, and no request is sent to its owner.',
     hotTable(hot),
     `(${hot.conditions}; medians of ${hot.rounds} rounds.)`,
-    '**Many members,** simulated, without processes or connections. First the slots: the time to compute the slot ' +
-      'table, the largest share of a member, the slots that a join moves, and the messages about that in the whole ' +
-      'cluster.',
-    slotsTable(scaling),
-    'Then the work that each node has with the others: connections, memory, and messages at the default ping ' +
-      'interval, also while a tenth of the members is dead; the CPU time for detecting that this tenth died at once; ' +
-      'and, in the last two columns, a simultaneous start of all members, until a node knows the others.',
-    heartbeatTable(scaling),
     `(\`${results.command}\`: ${setup}.)`,
   ].join('\n\n')
 }
@@ -70,57 +62,6 @@ function hotTable({ rows }: HotResults): string {
       figure(ownerMicros, 2, ' µs'),
       figure(entryMicros, 2, ' µs'),
       figure(forwarded * 100, 0, ' %'),
-    ]),
-  )
-}
-
-function slotsTable(rows: readonly ScalingRow[]): string {
-  const head = ['Members', 'Slot table', 'Largest share', 'Moved by a join', '× ideal', 'Messages', 'Bytes']
-  return table(
-    head,
-    rows.map((row) => [
-      count(row.members),
-      figure(row.buildMs, 1, ' ms'),
-      times(row.worstLoad),
-      count(Math.round(row.moved)),
-      times(row.movedRatio),
-      count(row.slotMessages),
-      bytes(row.slotMessageBytes),
-    ]),
-  )
-}
-
-function heartbeatTable(rows: readonly ScalingRow[]): string {
-  const head = [
-    'Members',
-    'Connections',
-    'Memory',
-    'Messages sent',
-    'Bytes sent',
-    'CPU',
-    'Bytes with a tenth dead',
-    'CPU',
-    'Detection: CPU',
-    'Start: CPU',
-    'Bytes sent',
-  ]
-  const core = (share: number): string => figure(share * 100, share < 0.1 ? 1 : 0, ' % of a core')
-  return table(
-    head,
-    rows.map((row) => [
-      count(row.members),
-      count(row.connections),
-      bytes(row.tableBytes + row.peerBytes),
-      `${count(row.messagesPerSecond)}/s`,
-      `${bytes(row.messageBytes * row.messagesPerSecond)}/s`,
-      core(row.coreShare),
-      `${bytes(row.messageBytesTenthDead * row.messagesPerSecond)}/s`,
-      core(row.coreShareTenthDead),
-      figure(row.deathSeconds, 2, ' s'),
-      row.startSeconds === undefined
-        ? '> 1 min'
-        : figure(row.startSeconds, row.startSeconds < 10 ? 2 : 0, ' s'),
-      row.startBytes === undefined ? NONE : bytes(row.startBytes),
     ]),
   )
 }

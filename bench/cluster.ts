@@ -1,26 +1,16 @@
-// The cluster benchmark: forwarding compared with twemproxy, a hot key with and without copies, large clusters simulated.
+// The cluster benchmark: forwarding compared with twemproxy, a hot key with and without copies.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import {
-  type ClusterResults,
-  HOP_GOALS,
-  type HopResults,
-  type HotResults,
-  type ScalingRow,
-} from './figures.ts'
+import { type ClusterResults, HOP_GOALS, type HopResults, type HotResults } from './figures.ts'
 import { measureHop } from './hop.ts'
 import { measureHot } from './hot.ts'
-import { SIZES, simulate } from './scaling/main.ts'
 import { build, conditions, findProgram } from './servers.ts'
 
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
 
 /** Runs the benchmark and prints its results; unless it is a smoke test, saves them in bench/results. */
 export async function benchCluster({ smoke }: { readonly smoke: boolean }): Promise<void> {
-  const scaling: ScalingRow[] = []
-  for (const members of smoke ? [3, 20] : SIZES) scaling.push(await simulate(members, smoke ? 1 : 5))
-  printScaling(scaling)
   build()
   const hop = await measureHop(smoke)
   if (hop !== undefined) printHop(hop)
@@ -28,7 +18,7 @@ export async function benchCluster({ smoke }: { readonly smoke: boolean }): Prom
   printHot(hot)
   if (smoke) return
   const { date, cpu, node } = conditions()
-  const measured = { conditions: { date, cpu, node }, ...(hop && { hop }), hot, scaling }
+  const measured = { conditions: { date, cpu, node }, ...(hop && { hop }), hot }
   const results: ClusterResults = { command: 'npm run bench -- cluster', ...measured }
   mkdirSync(RESULTS, { recursive: true })
   writeFileSync(`${RESULTS}cluster.json`, `${JSON.stringify(results, null, 2)}\n`)
@@ -72,32 +62,6 @@ function printHot({ rows, conditions: where }: HotResults): void {
       'owner µs/op': round(ownerMicros),
       'entries µs/op': round(entryMicros),
       forwarded: round(forwarded),
-    })),
-  )
-}
-
-function printScaling(rows: readonly ScalingRow[]): void {
-  console.log('large clusters, simulated')
-  console.table(
-    rows.map((row) => ({
-      members: row.members,
-      'table ms': round(row.buildMs),
-      'worst load': round(row.worstLoad),
-      moved: Math.round(row.moved),
-      'moved ×': round(row.movedRatio),
-      'slot messages': row.slotMessages,
-      'slot KB': Math.round(row.slotMessageBytes / 1000),
-      connections: row.connections,
-      'table KB': Math.round(row.tableBytes / 1000),
-      'peers KB': Math.round(row.peerBytes / 1000),
-      'msg/s': row.messagesPerSecond,
-      'msg B': Math.round(row.messageBytes),
-      '… 1/10 dead': Math.round(row.messageBytesTenthDead),
-      'core %': round(row.coreShare * 100),
-      '… dead': round(row.coreShareTenthDead * 100),
-      'death s': round(row.deathSeconds),
-      'start s': row.startSeconds === undefined ? '> 60' : round(row.startSeconds),
-      'start MB': row.startBytes === undefined ? '' : round(row.startBytes / 1e6),
     })),
   )
 }

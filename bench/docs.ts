@@ -14,6 +14,7 @@ import {
   settingReference,
 } from './reference.ts'
 import { memorySection, serverSection } from './results.ts'
+import { scalingSection } from './scaling/results.ts'
 import { summarySection } from './summary.ts'
 
 const PROJECT = new URL('../', import.meta.url)
@@ -42,6 +43,7 @@ export function measuredPages(): Readonly<Record<string, Sections>> {
     server: read<Parameters<typeof serverSection>[0]>('server.json'),
     memory: read<Parameters<typeof memorySection>[0]>('memory.json'),
     cluster: read<Parameters<typeof clusterSection>[0]>('cluster.json'),
+    scaling: read<Parameters<typeof scalingSection>[0]>('scaling.json'),
     origins: read<Parameters<typeof originSection>[0]>('origins.json'),
     eviction: read<Parameters<typeof evictionSection>[0]>('eviction.json'),
   }
@@ -52,6 +54,7 @@ export function measuredPages(): Readonly<Record<string, Sections>> {
       'bench:memory': memorySection(results.memory),
       'bench:eviction': evictionSection(results.eviction),
       'bench:cluster': clusterSection(results.cluster),
+      'bench:scaling': scalingSection(results.scaling),
       'bench:origins': originSection(results.origins),
     },
   }

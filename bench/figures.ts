@@ -167,10 +167,11 @@ export interface ScalingRow {
   /** A tenth of the members ends at once: CPU time of one of the others until all have reported it, seconds. */
   readonly deathSeconds: number
   /**
-   * All members start at once: CPU time in seconds and bytes sent, of one node until it knows the others. Undefined:
-   * more than a minute.
+   * All members start at once: simulated time until all have the same view, CPU time of one node (both in seconds), and
+   * the bytes that it sends. Undefined: more than a minute.
    */
   readonly startSeconds?: number
+  readonly startCpuSeconds?: number
   readonly startBytes?: number
 }
 
@@ -180,8 +181,16 @@ export interface ClusterResults {
   /** Undefined if twemproxy or Redis was missing. */
   readonly hop?: HopResults
   readonly hot: HotResults
-  readonly scaling: readonly ScalingRow[]
 }
+
+export interface ScalingResults {
+  readonly command: string
+  readonly conditions: Readonly<Record<string, string>>
+  readonly rows: readonly ScalingRow[]
+}
+
+/** What a cluster of that many members may cost: percent of a core, seconds. */
+export const SCALING_GOALS = { members: 1000, core: 3, coreTenthDead: 15, startSeconds: 30 }
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)

@@ -1,5 +1,5 @@
-// `npm run bench [-- micro|server|memory|types|cluster|origins|fairness|http|eviction] [--smoke] [--node PATH…]
-// [--traces FOLDER]`: runs benchmarks; `--smoke` only checks that they work, `--node` compares versions of Node.js,
+// `npm run bench [-- micro|server|memory|types|cluster|scaling|origins|fairness|http|eviction] [--smoke]
+// [--node PATH…] [--traces FOLDER]`: runs benchmarks; `--smoke` only checks that they work, `--node` compares versions of Node.js,
 // `--traces` has the key traces of `eviction`.
 
 import { type BenchArguments, type Part, parseArguments } from './arguments.ts'
@@ -10,6 +10,7 @@ import { benchHttp } from './http/main.ts'
 import { benchMemory } from './memory.ts'
 import { benchMicro } from './micro/main.ts'
 import { benchOrigins } from './origins/main.ts'
+import { benchScaling } from './scaling/main.ts'
 import { benchServers } from './server.ts'
 import { benchTypes } from './types.ts'
 
@@ -20,6 +21,7 @@ if (wanted('server')) await benchServers({ smoke, nodes })
 if (wanted('memory')) await benchMemory({ smoke })
 if (wanted('types')) await benchTypes({ smoke })
 if (wanted('cluster')) await benchCluster({ smoke })
+if (wanted('scaling')) await benchScaling({ smoke })
 if (wanted('origins')) faults.push(...(await benchOrigins({ smoke })))
 if (wanted('fairness')) faults.push(...(await benchFairness({ smoke })))
 if (wanted('http')) faults.push(...(await benchHttp({ smoke })))

@@ -10,7 +10,7 @@ import type { KeyReport } from './handover/tally.ts'
 import type { Identity } from './links/handshake.ts'
 import type { Mesh } from './links/mesh.ts'
 import type { RequestContexts } from './links/request-contexts.ts'
-import { isStateMessage, type StateMessage } from './liveness/state.ts'
+import type { StateMessage } from './liveness/state.ts'
 import { parseAddress } from './member.ts'
 import { isOwnershipRequest } from './messages.ts'
 import type { ClusterOptions } from './options.ts'
@@ -111,16 +111,17 @@ export class PeerRequests {
     return epoch !== 0 && epoch === contexts.epoch ? contexts.generation : -1
   }
 
-  /** Handles a peer's heartbeat. Returns this node's state. */
-  exchangeState(name: string, message: unknown): StateMessage | undefined {
-    const { detector } = this.#options.parts()
-    if (!isStateMessage(message) || message.name !== name || this.#isImpostor(message)) return undefined
-    this.#options.stateReceived(name, message)
-    return detector.answer(message)
+  /** Handles a peer's heartbeat. Returns this node's answer, as JSON; `undefined`: it is not one. */
+  exchangeState(name: string, value: unknown): string | undefined {
+    const { exchange } = this.#options.parts().detector
+    const message = exchange.read(name, value)
+    if (message === undefined || this.#isImpostor(name, message.runId)) return undefined
+    if ('name' in message) this.#options.stateReceived(name, message)
+    return exchange.answer(name, message)
   }
 
   /** Whether the sender uses the name of a connected member but is another process. */
-  #isImpostor({ name, runId }: StateMessage): boolean {
+  #isImpostor(name: string, runId: string): boolean {
     const { mesh, cluster } = this.#options
     const peer = mesh.get(name)
     if (peer === undefined || !peer.isReachable || peer.runId === runId) return false

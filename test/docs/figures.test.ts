@@ -5,6 +5,7 @@ import { clusterSection } from '../../bench/cluster-results.ts'
 import { withGoal } from '../../bench/format.ts'
 import { originSection } from '../../bench/origins/section.ts'
 import { memorySection, serverSection } from '../../bench/results.ts'
+import { scalingSection } from '../../bench/scaling/results.ts'
 import { summarySection } from '../../bench/summary.ts'
 
 const conditions = { date: '2024-01-01', cpu: 'a processor, 2 cores' }
@@ -106,16 +107,6 @@ describe('servers', () => {
 
 describe('clusters', () => {
   const side = { opsPerSecond: 105_000, entryMicros: 7.3, ownerMicros: 2.1 }
-  const sizes = { members: 1000, connections: 3996, tableBytes: 600_000, peerBytes: 24.4e6 }
-  const slots = {
-    buildMs: 42.42,
-    worstLoad: 1.0986,
-    moved: 37.6,
-    movedRatio: 2.3,
-    slotMessages: 30_000,
-    slotMessageBytes: 5e6,
-  }
-  const talk = { messagesPerSecond: 3996, messageBytes: 250, messageBytesTenthDead: 11_000 }
   const results = {
     command: 'npm run bench -- cluster',
     conditions,
@@ -127,9 +118,6 @@ describe('clusters', () => {
         { copies: false, writes: 1, opsPerSecond: 2e5, ownerMicros: 1, entryMicros: 3, forwarded: 0.966 },
       ],
     },
-    scaling: [
-      { ...sizes, ...slots, ...talk, coreShare: 0.0123, coreShareTenthDead: 0.5, deathSeconds: 1.234 },
-    ],
   }
 
   test('forwarding, with the goals of its ratios', () => {
@@ -154,16 +142,40 @@ describe('clusters', () => {
     expect(section).toContain('erinys 1.0.0; redis 7.0.15; 2024-01-01; a processor, 2 cores.)')
   })
 
-  test('the hot key and the simulation, also without twemproxy', () => {
+  test('the hot key, also without twemproxy', () => {
     const section = clusterSection(results)
     expect(section).toContain('twemproxy is not installed')
     expect(section).toContain('| none | yes | 500k/s | 0.10 µs | 2.00 µs | 7 % |\n')
     expect(section).toContain('| 1 of 1,000 | no | 200k/s | 1.00 µs | 3.00 µs | 97 % |')
-    expect(section).toContain('| 1,000 | 42.4 ms | 1.10 × | 38 | 2.30 × | 30,000 | 5.0 MB |')
-    expect(section).toContain(
-      '| 1,000 | 3,996 | 25 MB | 3,996/s | 999 kB/s | 1.2 % of a core | 44 MB/s | 50 % of a core | 1.23 s | > 1 min | – |',
-    )
   })
+})
+
+test('the simulation of large clusters, with the goals for the largest one', () => {
+  const sizes = { members: 1000, connections: 3996, tableBytes: 600_000, peerBytes: 24.4e6 }
+  const slots = {
+    buildMs: 42.42,
+    worstLoad: 1.0986,
+    moved: 37.6,
+    movedRatio: 2.3,
+    slotMessages: 30_000,
+    slotMessageBytes: 5e6,
+  }
+  const talk = { messagesPerSecond: 3996, messageBytes: 250, messageBytesTenthDead: 11_000 }
+  const costs = { coreShare: 0.0123, coreShareTenthDead: 0.5, deathSeconds: 1.234 }
+  const row = { ...sizes, ...slots, ...talk, ...costs }
+  const start = { startSeconds: 1.2, startCpuSeconds: 0.9, startBytes: 3e7 }
+  const section = scalingSection({
+    command: 'npm run bench -- scaling',
+    conditions,
+    rows: [row, { ...row, ...start, members: 500 }],
+  })
+  expect(section).toContain('| 1,000 | 42.4 ms | 1.10 × | 38 | 2.30 × | 30,000 | 5.0 MB |')
+  expect(section).toContain(
+    '| 1,000 | 3,996 | 25 MB | 3,996/s | 999 kB/s | 1.2 % of a core (goal: ≤ 3) | 44 MB/s | 50 % of a core (goal: ≤ 15, missed) | 1.23 s | > 1 min (goal: ≤ 30, missed) | – | – |',
+  )
+  expect(section).toContain('| 1.23 s | 1.20 s | 0.90 s | 30 MB |')
+  expect(section).toContain('(`npm run bench -- scaling`: ')
+  expect(scalingSection(undefined)).toContain('not measured yet')
 })
 
 test('origins, with their goals', () => {

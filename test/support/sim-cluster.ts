@@ -3,6 +3,8 @@
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Detector } from '../../src/cluster/liveness/detector.ts'
 import type { DetectorOptions, View } from '../../src/cluster/liveness/events.ts'
+import type { Repeat } from '../../src/cluster/liveness/heartbeats/repeat.ts'
+import type { StateMessage } from '../../src/cluster/liveness/state.ts'
 import type { Member } from '../../src/cluster/member.ts'
 import { type Random, seededRandom } from './random.ts'
 import { type DetectorEvent, type SimLink, SimNode } from './sim-node.ts'
@@ -17,6 +19,8 @@ export interface SimOptions {
   readonly timeout?: number
   readonly heartbeatInterval?: number
   readonly probation?: DetectorOptions['probation']
+  /** The least time between two conclusions, as in a large cluster; by default there is none. */
+  readonly batchMs?: number | undefined
 }
 
 /** The wait between two connection attempts, ms. */
@@ -64,8 +68,8 @@ export class SimCluster {
 
   start(node: SimNode, list: readonly SimNode[] = this.nodes): void {
     const { timeout, clock } = this
-    const { probation } = this.#options
-    node.run++
+    const { probation, batchMs } = this.#options
+    const started = ++node.run
     node.alive = true
     node.isHostUp = true
     node.paused = false
@@ -80,6 +84,10 @@ export class SimCluster {
       timeout,
       epochOf: fingerprint,
       tableVersion: 1,
+      timers: {
+        after: (ms, run) => clock.after(ms, () => node.run === started && this.#runProcess(node, run)),
+      },
+      ...(batchMs !== undefined && { batchMs: () => batchMs }),
       ...(probation && { probation }),
       events: {
         onView: (view) => record({ at: at(), what: 'view', members: text(view) }),
@@ -188,26 +196,28 @@ export class SimCluster {
   }
 
   #sendHeartbeat(node: SimNode, link: SimLink): void {
-    const message = node.detector.message()
-    link.sent.set(message.serial, this.clock.now())
+    const heartbeat = node.detector.exchange.heartbeat(link.to.name)
+    const sentAt = this.clock.now()
     const { to } = link
     this.#deliver(node, to, () => {
       if (link.run !== to.run) return
-      to.detector.receive(node.name, message)
-      const answer = to.detector.answer(message)
+      const message = read(to, node, heartbeat.text)
+      if ('name' in message) to.detector.receive(node.name, message)
+      const text = to.detector.exchange.answer(node.name, message)
       this.#deliver(to, node, () => {
         if (link.state !== 'open' || node.links.get(to.name) !== link) return
         link.heard = this.clock.now()
-        node.detector.heard(to.name, link.heard - (link.sent.get(message.serial) ?? link.heard))
-        link.sent.delete(message.serial)
-        node.detector.receive(to.name, answer)
+        node.detector.heard(to.name, link.heard - sentAt)
+        const answer = read(node, to, text)
+        if ('name' in answer) node.detector.receive(to.name, answer)
+        if (node.detector.exchange.hasMissed(to.name, heartbeat, answer)) this.#sendHeartbeat(node, link)
       })
     })
   }
 
   #connect(node: SimNode, to: SimNode): void {
     if (!node.alive) return
-    const link: SimLink = { to, run: 0, state: 'connecting', heard: this.clock.now(), sent: new Map() }
+    const link: SimLink = { to, run: 0, state: 'connecting', heard: this.clock.now() }
     node.links.set(to.name, link)
     const current = () => node.links.get(to.name) === link && link.state === 'connecting'
     this.clock.after(this.timeout, () => {
@@ -273,4 +283,10 @@ export class SimCluster {
 
 function text(view: View): string {
   return view.members.map(({ name }) => name[0]).join('')
+}
+
+function read(by: SimNode, { name }: SimNode, text: string): StateMessage | Repeat {
+  const message = by.detector.exchange.read(name, JSON.parse(text))
+  if (message === undefined) throw new Error(`${by.name} cannot read ${text}`)
+  return message
 }

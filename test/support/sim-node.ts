@@ -15,8 +15,6 @@ export interface SimLink {
   run: number
   state: 'connecting' | 'open' | 'closed'
   heard: number
-  /** By serial: when the heartbeat was sent. */
-  sent: Map<number, number>
 }
 
 export class SimNode {

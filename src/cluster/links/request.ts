@@ -11,6 +11,7 @@ export type Reply = Buffer | number | null | ReplyError | Reply[]
 
 /** A request in the form that clients send: an array of bulk strings. */
 export function encodeRequest(args: readonly (string | Buffer)[]): Buffer {
+  if (args.every(isText)) return encodeTexts(args)
   const parts: Buffer[] = [Buffer.from(`*${args.length}\r\n`)]
   for (const arg of args) {
     const bytes = typeof arg === 'string' ? Buffer.from(arg) : arg
@@ -19,7 +20,19 @@ export function encodeRequest(args: readonly (string | Buffer)[]): Buffer {
   return Buffer.concat(parts)
 }
 
+function isText(arg: string | Buffer): arg is string {
+  return typeof arg === 'string'
+}
+
+/** The same in one buffer, as most requests are heartbeats. */
+function encodeTexts(args: readonly string[]): Buffer {
+  let text = `*${args.length}\r\n`
+  for (const arg of args) text += `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`
+  return Buffer.from(text)
+}
+
 const LINE_END = Buffer.from('\r\n')
+const [DOLLAR, ZERO, NINE] = Buffer.from('$09')
 
 /**
  * Parses whole RESP2 replies. Strings are views of `bytes`.
@@ -27,6 +40,8 @@ const LINE_END = Buffer.from('\r\n')
  * @throws Error on anything else, RESP3 types included
  */
 export function parseReplies(bytes: Buffer): Reply[] {
+  const only = onlyBulk(bytes)
+  if (only !== undefined) return [only]
   const replies: Reply[] = []
   const parser = new Parser({
     returnReply: (reply: Reply) => replies.push(reply),
@@ -38,6 +53,23 @@ export function parseReplies(bytes: Buffer): Reply[] {
   })
   parser.execute(bytes)
   return replies
+}
+
+/** The bulk string that is all there is, if so. A parser is not needed for the answer to a heartbeat. */
+function onlyBulk(bytes: Buffer): Buffer | undefined {
+  if (bytes[0] !== DOLLAR) return undefined
+  let length = 0
+  let at = 1
+  for (; bytes[at] >= ZERO && bytes[at] <= NINE; at++) length = 10 * length + bytes[at] - ZERO
+  const start = at + LINE_END.length
+  const end = start + length
+  const isWhole =
+    at > 1 && bytes.length === end + LINE_END.length && isLineEnd(bytes, at) && isLineEnd(bytes, end)
+  return isWhole ? bytes.subarray(start, end) : undefined
+}
+
+function isLineEnd(bytes: Buffer, at: number): boolean {
+  return bytes[at] === LINE_END[0] && bytes[at + 1] === LINE_END[1]
 }
 
 /** A reply that came in parts as a whole. */
@@ -66,21 +98,39 @@ export class NoReplyError extends Error {
  */
 export function ask(link: Sender, context: number, args: readonly (string | Buffer)[]): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const receiver: Receiver = {
-      replies(bytes) {
-        try {
-          resolve(parseReplies(bytes)[0])
-        } catch (error) {
-          reject(error)
-        }
-      },
-      deferred: () => receiver,
-      moved: (_request, to) => reject(new NoReplyError(`not run: ${to} owns the key`, false, to)),
-      lost: (_request, sent, reason) => reject(new NoReplyError(reason, sent, '')),
-    }
     const request = encodeRequest(args)
-    link.send(receiver, context, request, 0, request.length)
+    link.send(new Asking(resolve, reject), context, request, 0, request.length)
   })
+}
+
+class Asking implements Receiver {
+  readonly #resolve: (reply: Reply) => void
+  readonly #reject: (error: unknown) => void
+
+  constructor(resolve: (reply: Reply) => void, reject: (error: unknown) => void) {
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  replies(bytes: Buffer): void {
+    try {
+      this.#resolve(parseReplies(bytes)[0])
+    } catch (error) {
+      this.#reject(error)
+    }
+  }
+
+  deferred(): Receiver {
+    return this
+  }
+
+  moved(_request: Buffer, to: string): void {
+    this.#reject(new NoReplyError(`not run: ${to} owns the key`, false, to))
+  }
+
+  lost(_request: Buffer, sent: boolean, reason: string): void {
+    this.#reject(new NoReplyError(reason, sent, ''))
+  }
 }
 
 /** Sends one request whose reply is ignored, without a context. */

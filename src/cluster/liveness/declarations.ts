@@ -117,7 +117,8 @@ export class Declarations {
     return isolated
   }
 
-  prune(now: number): void {
-    this.#tombstones.prune((name) => this.#peers.has(name), now)
+  /** Returns whether a tombstone was forgotten. */
+  prune(now: number): boolean {
+    return this.#tombstones.prune((name) => this.#peers.has(name), now)
   }
 }

@@ -4,14 +4,14 @@
 
 import type { ListDifference, MemberNames } from '../membership/member-names.ts'
 import type { View } from './events.ts'
-import { gossipOf, listDifferences, type Peers } from './reports.ts'
+import { gossipOf, listDifferences, type Peer, type Peers } from './reports.ts'
 import type { GossipedState } from './state.ts'
 import type { Report } from './view.ts'
 
 export class Derived {
   readonly #peers: Peers
-  #leaving: readonly string[] | undefined
-  /** True: there is nothing to relay. What is relayed contains serials, which change with every message. */
+  #leaving: Set<string> | undefined
+  /** True: there is nothing to relay. */
   #isGossipEmpty = false
   /** True: all peers that are alive have this list. */
   #hasSameLists = false
@@ -23,9 +23,22 @@ export class Derived {
     this.#peers = peers
   }
 
-  /** A peer's status has changed, or it has sent other contents, or the list or this node's report has changed. */
+  /** The status or state of peers, the list or this node's report has changed. */
   changed(): void {
     this.#leaving = undefined
+    this.#peerChanged()
+  }
+
+  /** The status or state of one peer has changed. */
+  peerChanged(name: string): void {
+    if (this.#leaving !== undefined) {
+      if (isLeaving(this.#peers.get(name))) this.#leaving.add(name)
+      else this.#leaving.delete(name)
+    }
+    this.#peerChanged()
+  }
+
+  #peerChanged(): void {
     this.#isGossipEmpty = false
     this.#hasSameLists = false
   }
@@ -39,10 +52,11 @@ export class Derived {
   }
 
   /** The names of live peers that are leaving. */
-  get leaving(): readonly string[] {
-    this.#leaving ??= [...this.#peers]
-      .filter(([, { state, health }]) => state.message?.leaving === true && health.isAlive)
-      .map(([name]) => name)
+  get leaving(): ReadonlySet<string> {
+    if (this.#leaving === undefined) {
+      this.#leaving = new Set()
+      for (const [name, peer] of this.#peers) if (isLeaving(peer)) this.#leaving.add(name)
+    }
     return this.#leaving
   }
 
@@ -64,4 +78,8 @@ export class Derived {
     }
     return this.#names.has(name)
   }
+}
+
+function isLeaving(peer: Peer | undefined): boolean {
+  return peer?.state.message?.leaving === true && peer.health.isAlive
 }

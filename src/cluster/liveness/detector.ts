@@ -1,8 +1,8 @@
 // The failure detector: decides which members are alive, and computes the view from that.
 //
-// HEARTBEATS. Every node keeps one control link to every other node. At each heartbeat interval, and at once when its
-// report changes, it sends its StateMessage to all peers; each answers with its own. So n nodes exchange n² messages
-// per interval.
+// HEARTBEATS. Every node keeps one control link to every other node. At each heartbeat interval, and soon when its
+// report changes, it sends its state to all peers; each answers with its own. So n nodes exchange n² messages per
+// interval. One that repeats what its receiver knows is short and costs no pass over the members (heartbeats/repeat.ts).
 //
 // STATUS OF A PEER, as one node observes it (health.ts):
 //
@@ -18,7 +18,8 @@
 //
 // VIEW (reports.ts, view.ts). A node suspects every peer that is down or on probation, and tells all peers so. It also
 // relays reports of members that some cannot reach (gossip). Every node computes the view from all reports by the same
-// rules, so nodes that can reach each other come to the same view and epoch.
+// rules, so nodes that can reach each other come to the same view and epoch. In a large cluster it does so at intervals,
+// for many reports together (heartbeats/batch.ts).
 //
 // DEATH (declarations.ts, tombstones.ts). A node that declares a peer dead takes over slots of it and keeps a tombstone.
 // A node that finds a tombstone of its own run drops what it holds. A tombstone is weak if the declaring node could
@@ -35,10 +36,10 @@
 // - There is no view before the detector is settled.
 //
 // SEAM. The rest of the program uses `Detector`, the types of events.ts, and of a StateMessage only `name`, `runId`
-// and `leaving`. The detector opens no connections, starts no timers and sends nothing: its caller reports what
-// happened on links, calls `tick`, and sends `message()`. So another protocol (SWIM, leases in etcd) replaces this
-// folder and the caller's heartbeat loop (control-channel.ts), and nothing else. Receiving a heartbeat and answering
-// it (`receive`, `answer`) is synchronous and depends on no client's request, so both may be done ahead of these.
+// and `leaving`. The detector opens no connections and sends nothing: its caller reports what happened on links, calls
+// `tick`, and sends what `exchange` writes. Only batches (heartbeats/batch.ts) use a timer. So another protocol (SWIM,
+// leases in etcd) replaces this folder and the caller's heartbeat loop (control-channel.ts), and nothing else. Receiving a
+// heartbeat and answering it is synchronous and depends on no client's request, so both may be done ahead of these.
 
 import type { LinkFailure } from '../links/link.ts'
 import type { Member } from '../member.ts'
@@ -47,6 +48,9 @@ import { Announcer } from './announcer.ts'
 import { Declarations } from './declarations.ts'
 import { Derived } from './derived.ts'
 import type { DetectorOptions, PeerReport, View } from './events.ts'
+import { Batch, batchInterval } from './heartbeats/batch.ts'
+import { Exchange } from './heartbeats/exchange.ts'
+import type { State } from './heartbeats/own-state.ts'
 import { LeaseCheck } from './lease-check.ts'
 import { LocalView } from './local-view.ts'
 import { Majority } from './majority.ts'
@@ -62,15 +66,18 @@ export class Detector {
   readonly #localView: LocalView
   readonly #derived: Derived
   readonly #announcer: Announcer
-  #serial = 0
+  readonly #batch: Batch
   /** When the detector was last called. */
   #lastRun: number
   #listedAt: number | undefined
   /** The names in the last list, and since when. */
   #listed: MemberNames
   #listedSince = 0
+  #isListFinal = false
   #isUnlisted = false
   readonly majority: Majority
+  /** Writes and reads heartbeats. */
+  readonly exchange: Exchange
   #isRegistered = true
   #isLeaving = false
   #leaseCheck: LeaseCheck | undefined
@@ -102,6 +109,16 @@ export class Detector {
         canSettle: () => this.#hasTriedAll(),
       },
     })
+    this.#batch = new Batch(options.timers, options.batchMs ?? ((peers) => batchInterval(peers, timeout)))
+    this.exchange = new Exchange({
+      self,
+      runId,
+      clock,
+      peers: this.#peers,
+      state: () => this.#state(),
+      listed: () => this.#listed,
+      leaseFor: (name) => this.#leaseFor(name),
+    })
   }
 
   // Inputs.
@@ -112,6 +129,7 @@ export class Detector {
     this.#listedAt ??= now
     this.#listed = new MemberNames([this.#options.self.name, ...list.map(({ name }) => name)])
     this.#listedSince = now
+    this.#isListFinal = false
     this.majority.listed(this.#listed.names)
     for (const { name, runId } of this.#peers.update(list, now)) {
       // It may not know that it is no longer listed, and go on to serve its slots.
@@ -127,7 +145,7 @@ export class Detector {
     if (!peer || peer.state.hasEnded(runId)) return
     this.#observeRun(name, peer, runId, now)
     peer.health.linkReady(now)
-    this.#conclude(now)
+    this.#concludeSoon(name, now)
   }
 
   /**
@@ -147,7 +165,7 @@ export class Detector {
     if (!peer) return
     this.#noteReplies(name, peer)
     this.#declarations.declareIfDown(name, peer, now, () => peer.health.linkBroken(how, now))
-    this.#conclude(now)
+    this.#concludeSoon(name, now)
   }
 
   /** A message of the peer was received: a heartbeat over its link, or an answer over ours. */
@@ -173,7 +191,7 @@ export class Detector {
       this.majority.granted(name, (message.answersAt ?? 0) + (message.lease ?? 0))
       isNews ||= health.status !== status || !tried
     }
-    if (isNews || this.#declarations.isDeclaredDead || this.#leaseCheck) this.#conclude(now)
+    if (isNews || this.#declarations.isDeclaredDead || this.#leaseCheck) this.#concludeSoon(name, now)
   }
 
   /**
@@ -191,7 +209,7 @@ export class Detector {
 
   /** What an ownership message to the peer contains besides slots. */
   heartbeatPart(name: string): HeartbeatPart {
-    return { serial: this.#serial, tombstone: this.#declarations.tombstones[name] }
+    return { serial: this.exchange.serial, tombstone: this.#declarations.tombstones[name] }
   }
 
   /** Whether this node is registered as a member: false while its lease at the membership source is lost. */
@@ -213,26 +231,32 @@ export class Detector {
   tick(): void {
     const now = this.#run()
     const { name: self } = this.#options.self
-    this.#declarations.prune(now)
+    if (this.#declarations.prune(now)) this.exchange.changed()
+    let isNews = this.#batch.isPending || !this.settled || this.#leaseCheck !== undefined
     for (const [name, peer] of this.#peers.listed) {
       this.#noteReplies(name, peer)
-      const suspectedFor = peer.state.message?.suspects[self]
-      this.#declarations.declareIfDown(name, peer, now, () => peer.health.tick(now, suspectedFor))
+      const { health, state } = peer
+      const { status, suspicion } = health
+      const suspectedFor = state.message?.suspects[self]
+      this.#declarations.declareIfDown(name, peer, now, () => health.tick(now, suspectedFor))
+      isNews ||= health.status !== status || health.suspicion !== suspicion
     }
-    this.#conclude(now)
+    if (!this.#isListFinal) this.exchange.changed()
+    if (isNews) this.#conclude(now)
+  }
+
+  /** No input follows. */
+  stop(): void {
+    this.#batch.stop()
   }
 
   // Outputs.
 
-  /** The next heartbeat. */
-  message(): StateMessage {
-    const { self, runId, tableVersion } = this.#options
+  #state(): State {
+    const { self, tableVersion } = this.#options
     const { report, reached } = this.#localView
+    this.#isListFinal ||= this.#knowsNames()
     return {
-      name: self.name,
-      runId,
-      serial: ++this.#serial,
-      at: this.#options.clock.now(),
       epoch: this.view.epoch,
       table: tableVersion,
       weight: self.weight,
@@ -244,14 +268,6 @@ export class Detector {
       weakTombstones: this.#declarations.weakTombstones,
       gossip: this.#derived.gossip(reached, report),
     }
-  }
-
-  /** The answer to a heartbeat, which was given to `receive` before. */
-  answer(heartbeat: StateMessage): StateMessage {
-    const { at: answersAt = 0, name, serial: answers } = heartbeat
-    const message = { ...this.message(), answers, answersAt, lease: this.#leaseFor(name) }
-    const mustTell = message.list !== '' && message.list !== heartbeat.list
-    return mustTell ? { ...message, listed: [...this.#listed.names] } : message
   }
 
   /** How long this node will not consider a member dead, ms; 0: the member is not in the view. */
@@ -315,10 +331,10 @@ export class Detector {
     const waiting = new Set<string>()
     for (const [name, peer] of this.#peers.listed) {
       peer.health.resetSilence(now)
-      this.#declarations.paused(peer, this.#serial)
+      this.#declarations.paused(peer, this.exchange.serial)
       if (peer.health.isAlive) waiting.add(name)
     }
-    this.#leaseCheck = new LeaseCheck(waiting, this.#serial, now + this.#options.timeout)
+    this.#leaseCheck = new LeaseCheck(waiting, this.exchange.serial, now + this.#options.timeout)
     // A heartbeat sent now brings the answers soonest.
     this.#announcer.repeatReport()
     this.#conclude(now)
@@ -335,9 +351,24 @@ export class Detector {
     this.#declarations.observeRun(name, runId)
   }
 
+  /** Something about a peer was learned: concludes now, or for several messages together. What makes this node stop or resume serving does not wait. */
+  #concludeSoon(name: string, now: number): void {
+    this.#derived.peerChanged(name)
+    const isUrgent =
+      this.#declarations.isDeclaredDead ||
+      this.#leaseCheck?.isOver(now, (name) => this.#peers.isAlive(name)) === true
+    const later = (): void => {
+      const then = this.#run()
+      if (this.#batch.isPending) this.#conclude(then)
+    }
+    const isDue = this.#isConcluding || isUrgent
+    if (isDue || this.#batch.isDue(now, this.#peers.listed.size, later)) this.#conclude(now)
+  }
+
   /** Computes what follows from all that is known, and announces what is new. Listeners may call the detector. */
   #conclude(now: number): void {
     this.#derived.changed()
+    this.exchange.changed()
     if (this.#isConcluding) {
       this.#mustRepeat = true
       return
@@ -350,12 +381,14 @@ export class Detector {
       } while (this.#mustRepeat)
     } finally {
       this.#isConcluding = false
+      this.#batch.concluded(now)
       this.#derived.changed()
+      this.exchange.changed()
     }
   }
 
   #announce(now: number): void {
-    const isIsolated = this.#declarations.updateIsolation(this.#serial, now - this.#options.timeout)
+    const isIsolated = this.#declarations.updateIsolation(this.exchange.serial, now - this.#options.timeout)
     const view = this.#localView.update(this.#isPresent, this.#listed)
     this.#derived.changed()
     this.#updateUnlisted(view)
@@ -379,7 +412,7 @@ export class Detector {
    * Whether the list names every member as it is known to the others. A member that was never reached may be listed in
    * another spelling than its own (see aliases.ts); after a timeout it counts as listed by its name.
    */
-  get #isListFinal(): boolean {
+  #knowsNames(): boolean {
     if (this.#lastRun - this.#listedSince >= this.#options.timeout) return true
     for (const { state } of this.#peers.listed.values()) if (state.runId === '') return false
     return true

@@ -1,6 +1,6 @@
 // The interface of failure detection: what the detector is given, what it reports, and which events it emits.
 
-import type { Clock } from '../../bytes/clock.ts'
+import type { Clock, Timers } from '../../bytes/clock.ts'
 import type { Member } from '../member.ts'
 import type { PeerStatus } from './health.ts'
 import type { Suspicion } from './state.ts'
@@ -71,6 +71,10 @@ export interface DetectorOptions {
   /** The version of the slot assignment. Nodes of different versions never have the same epoch. */
   readonly tableVersion: number
   readonly events: DetectorEvents
+  /** With timers, conclusions are drawn for many messages together; see heartbeats/batch.ts. */
+  readonly timers?: Timers
+  /** The least time between two conclusions with that many peers, ms; by default `batchInterval`. */
+  readonly batchMs?: (peers: number) => number
   /** When a peer last replied to a forwarded request, ms since the epoch; 0: never. */
   readonly repliedAt?: (name: string) => number
   /** The process counts as paused if the detector was not called for this long, ms; by default half the timeout. */

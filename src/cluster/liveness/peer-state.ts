@@ -22,7 +22,11 @@ export class PeerState {
   runId = ''
   /** The newest message of that run. */
   message: StateMessage | undefined
-  /** What `update` compares, as text. */
+  /** The first message with that state, by serial. */
+  stateSerial = 0
+  /** The version of this node's state that the peer has; 0: none, or it does not say. */
+  seen = 0
+  /** What `update` compares of a message without a version, as text. */
   #content = ''
   /** The last list that it has sent, and its fingerprint. */
   #list: MemberNames | undefined
@@ -63,6 +67,11 @@ export class PeerState {
     if (this.#uncertainSince !== undefined && serial > this.#uncertainSince) this.#uncertainSince = undefined
   }
 
+  /** The version of its state that this node has; 0: none, or it does not number them. */
+  get version(): number {
+    return this.message?.version ?? 0
+  }
+
   /** Whether a later run than this one was seen. */
   hasEnded(runId: string): boolean {
     return this.#runs.get(runId)?.hasEnded === true
@@ -75,6 +84,7 @@ export class PeerState {
     if (previous) previous.hasEnded = true
     this.runId = runId
     this.message = undefined
+    this.seen = 0
     this.#list = undefined
     this.#conflicts = false
     this.#agreedSerial = -1
@@ -104,12 +114,20 @@ export class PeerState {
     const before = this.message
     if (before && message.serial <= before.serial) return false
     this.message = message
-    const content = contentOf(message)
-    const isNews = !before || content !== this.#content
-    this.#content = content
+    this.seen = message.seen ?? 0
+    const isNews = !before || this.#differs(message, before)
+    if (isNews) this.stateSerial = message.serial
     const { list, listed } = message
     if (list !== undefined && listed !== undefined) this.#list = new MemberNames(listed, list)
     return isNews
+  }
+
+  #differs(message: StateMessage, before: StateMessage): boolean {
+    if (message.version !== undefined) return message.version !== before.version
+    const content = contentOf(message)
+    const differs = content !== this.#content
+    this.#content = content
+    return differs
   }
 
   /** The names that its list contains, if they are known and differ from this node's. */
@@ -200,6 +218,6 @@ export class PeerState {
 }
 
 function contentOf(message: StateMessage): string {
-  const { weight, leaving, suspects, disconnected, unknown, gossip, list } = message
-  return JSON.stringify([weight, leaving, suspects, disconnected, unknown, gossip, list])
+  const { epoch, weight, leaving, suspects, disconnected, unknown, gossip, list, tombstones } = message
+  return JSON.stringify([epoch, weight, leaving, suspects, disconnected, unknown, gossip, list, tombstones])
 }

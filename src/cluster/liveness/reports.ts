@@ -5,7 +5,7 @@ import type { ListDifference, MemberNames } from '../membership/member-names.ts'
 import type { PeerReport } from './events.ts'
 import type { PeerHealth } from './health.ts'
 import type { PeerState } from './peer-state.ts'
-import type { GossipedState, StateMessage, Suspicion, Suspicions, Tombstone } from './state.ts'
+import type { GossipedState, Suspicion, Suspicions, Tombstone } from './state.ts'
 import { isResponsive, type Report, type ReportSet } from './view.ts'
 
 /** One other member, as this node knows it. */
@@ -99,19 +99,20 @@ export function gossipOf(
   reached: ReadonlySet<string>,
   own: Report,
 ): Record<string, GossipedState> {
-  const messages = new Map<string, StateMessage>()
-  for (const [name, { health, state }] of peers) {
-    if (health.isAlive && state.message && !state.message.leaving) messages.set(name, state.message)
-  }
+  const present = new Map<string, PeerState>()
+  for (const [name, { health, state }] of peers)
+    if (health.isAlive && state.message && !state.message.leaving) present.set(name, state)
   const unheard = new Set<string>()
-  for (const { suspects, disconnected } of [own, ...messages.values()]) {
+  const add = ({ suspects, disconnected }: Pick<Report, 'suspects' | 'disconnected'>): void => {
     for (const name in suspects) if (!disconnected || !isResponsive(suspects[name])) unheard.add(name)
   }
+  add(own)
+  for (const { message } of present.values()) add(message!)
   const gossip: Record<string, GossipedState> = {}
   for (const name of unheard) {
-    const message = messages.get(name)
-    if (!message) continue
-    const { runId, serial, epoch, disconnected } = message
+    const { message, stateSerial } = present.get(name) ?? {}
+    if (message === undefined || stateSerial === undefined) continue
+    const { runId, epoch, disconnected } = message
     const suspects: Record<string, Suspicion> = {}
     const tombstones: Record<string, Tombstone> = {}
     for (const other in message.suspects) {
@@ -120,7 +121,7 @@ export function gossipOf(
       if (message.tombstones[other]) tombstones[other] = message.tombstones[other]
     }
     if (Object.keys(suspects).length > 0) {
-      gossip[name] = { runId, serial, epoch, disconnected, suspects, tombstones }
+      gossip[name] = { runId, serial: stateSerial, epoch, disconnected, suspects, tombstones }
     }
   }
   return gossip

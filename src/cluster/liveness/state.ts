@@ -41,7 +41,7 @@ export interface HeartbeatPart {
 /** The state of a third member, relayed for members that cannot reach it. */
 export interface GossipedState {
   readonly runId: string
-  /** The serial of the relayed message. */
+  /** The serial of the relayed message: of the first one with this state, so that it changes only with the state. */
   readonly serial: number
   readonly epoch: number
   readonly disconnected: boolean
@@ -66,6 +66,12 @@ export interface StateMessage {
   readonly lease?: number
   /** The fingerprint of the sender's view. */
   readonly epoch: number
+  /**
+   * The version of what follows; see heartbeats/repeat.ts. Nodes of releases without it send neither this nor `seen`.
+   */
+  readonly version?: number
+  /** The version of the receiver's state that the sender has; 0: none. */
+  readonly seen?: number
   /** The version of the sender's slot assignment; nodes before version 2 send none. */
   readonly table?: number
   readonly weight: number
@@ -111,6 +117,8 @@ export function isStateMessage(value: unknown): value is StateMessage {
     answersAt = 0,
     lease = 0,
     table = 1,
+    version = 1,
+    seen = 0,
     clientPorts = NO_PORTS,
   } = rest
   return (
@@ -118,7 +126,9 @@ export function isStateMessage(value: unknown): value is StateMessage {
     Array.isArray(listed) &&
     listed.every((each) => typeof each === 'string') &&
     [name, runId].every((text) => typeof text === 'string') &&
-    [serial, epoch, weight, at, answersAt, lease, table].every((number) => Number.isFinite(number)) &&
+    [serial, epoch, weight, at, answersAt, lease, table, version, seen].every((number) =>
+      Number.isFinite(number),
+    ) &&
     typeof leaving === 'boolean' &&
     arePorts(clientPorts) &&
     [suspects, tombstones, weakTombstones, gossip].every(isObject) &&
@@ -145,6 +155,6 @@ function isGossipedState(value: unknown): boolean {
   return typeof runId === 'string' && isObject(suspects) && isObject(tombstones)
 }
 
-function isObject(value: unknown): value is object {
+export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

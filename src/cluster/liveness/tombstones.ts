@@ -69,10 +69,12 @@ export class TombstoneTable {
     entry.runId = runId
   }
 
-  /** Forgets members that have not been listed for long enough. */
-  prune(listed: (name: string) => boolean, now: number): void {
+  /** Forgets members that have not been listed for long enough. Returns whether there were any. */
+  prune(listed: (name: string) => boolean, now: number): boolean {
+    const { size } = this.#entries
     for (const [name, { at }] of this.#entries)
       if (!listed(name) && now - at > KEPT) this.#entries.delete(name)
+    return this.#entries.size < size
   }
 
   get tombstones(): Tombstones {

@@ -27,16 +27,16 @@ export interface ReportSet {
 export function reachable({ eligible, reports }: ReportSet): Set<string> {
   const found = new Set<string>()
   for (const name of eligible) if (reports.has(name)) found.add(name)
-  let absent = [...eligible].filter((name) => !found.has(name))
+  const absent = new Set([...eligible].filter((name) => !found.has(name)))
   for (const [reporter, report] of reports) {
-    if (absent.length === 0) break
+    if (absent.size === 0) break
     if (!report || !eligible.has(reporter)) continue
     const unknown = setOf(report.unknown)
-    absent = absent.filter((name) => {
-      if (!isResponsive(report.suspects[name]) || unknown.has(name)) return true
+    for (const name of absent) {
+      if (unknown.has(name) || !isResponsive(report.suspects[name])) continue
       found.add(name)
-      return false
-    })
+      absent.delete(name)
+    }
   }
   return found
 }

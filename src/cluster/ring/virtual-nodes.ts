@@ -48,6 +48,15 @@ for (let level = 1; level <= LEVELS; level++) {
 const FIRST_KEY = [0x45726e79, 0x736c6f74] as const
 const SECOND_KEY = [0x72696e67, 0x6e6f6465] as const
 
+/** With as many members, comparing all of them takes longer than visiting the virtual nodes around a slot. */
+const MANY_MEMBERS = 32
+
+/** `nodes[starts[slot]]` to `nodes[starts[slot + 1] - 1]` are the virtual nodes in a slot. */
+interface SlotIndex {
+  readonly starts: Uint32Array
+  readonly nodes: Uint32Array
+}
+
 /** Members are identified by their index in the list. Of members at the same distance the first is nearer. */
 export class VirtualNodes {
   readonly #count: number
@@ -57,10 +66,13 @@ export class VirtualNodes {
   readonly #slots: Uint16Array
   readonly #fractions: Float64Array
   readonly #sides: Int8Array
+  readonly #greatestWeight: number
+  #index: SlotIndex | undefined
 
   constructor(members: readonly Pick<Member, 'name' | 'weight'>[]) {
     this.#count = members.length
     this.#weights = Float64Array.from(members, ({ weight }) => weight)
+    this.#greatestWeight = this.#weights.reduce((most, weight) => Math.max(most, weight), 0)
     this.#phases = new Float64Array(members.length)
     this.#slots = new Uint16Array(members.length * VIRTUAL_NODES)
     this.#fractions = new Float64Array(members.length * VIRTUAL_NODES)
@@ -90,6 +102,12 @@ export class VirtualNodes {
 
   /** Replaces `owners[slot]` by the next nearest member. */
   next(slot: number, owners: Uint16Array, distances: Float64Array): void {
+    if (this.#count < MANY_MEMBERS) this.#nextOfAll(slot, owners, distances)
+    else this.#nextByLevel(slot, owners, distances)
+  }
+
+  /** Compares all members. */
+  #nextOfAll(slot: number, owners: Uint16Array, distances: Float64Array): void {
     const owner = owners[slot]
     const distance = distances[slot]
     let nearest = Infinity
@@ -100,6 +118,45 @@ export class VirtualNodes {
       owners[slot] = member
     }
     distances[slot] = nearest
+  }
+
+  /** The same: visits the virtual nodes around the slot level by level, until none can be nearer than the one found. */
+  #nextByLevel(slot: number, owners: Uint16Array, distances: Float64Array): void {
+    const { starts, nodes } = (this.#index ??= this.#indexBySlot())
+    const owner = owners[slot]
+    const distance = distances[slot]
+    let nearest = Infinity
+    for (let level = 0; level < LEVELS && PASSED[level] / this.#greatestWeight <= nearest; level++) {
+      const steps = stepsTo(level)
+      for (let side = -1; side <= 1; side += 2) {
+        const at = (slot - steps * side) & (SLOT_COUNT - 1)
+        for (let i = starts[at]; i < starts[at + 1]; i++) {
+          const node = nodes[i]
+          // On level 0 there are no sides.
+          if (level === 0 ? side === 1 : this.#sides[node] !== side) continue
+          const member = Math.floor(node / VIRTUAL_NODES)
+          const own = distanceAt(level, this.#fractions[node]) / this.#weights[member]
+          if (own > nearest || (own === nearest && member > owners[slot])) continue
+          if (own < distance || (own === distance && member <= owner)) continue
+          // Another virtual node of the member may be nearer: then it was refused before.
+          if (this.#distance(member, slot) !== own) continue
+          nearest = own
+          owners[slot] = member
+        }
+      }
+    }
+    distances[slot] = nearest
+  }
+
+  /** The virtual nodes sorted by slot. */
+  #indexBySlot(): SlotIndex {
+    const starts = new Uint32Array(SLOT_COUNT + 1)
+    for (const slot of this.#slots) starts[slot + 1]++
+    for (let slot = 0; slot < SLOT_COUNT; slot++) starts[slot + 1] += starts[slot]
+    const ends = starts.slice()
+    const nodes = new Uint32Array(this.#slots.length)
+    for (const [node, slot] of this.#slots.entries()) nodes[ends[slot]++] = node
+    return { starts, nodes }
   }
 
   /** Visits the slots level by level, until no slot can have a more distant owner. */

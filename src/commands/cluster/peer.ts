@@ -96,7 +96,10 @@ export const peerCommands: readonly CommandSpec[] = [
         summary: 'Requests the ownership of slots.',
         arguments: [arg('claim', 'string')],
         ...forPeers((c) =>
-          answerJson(c, (name, claim) => c.host.cluster?.requests.requestOwnership(name, claim)),
+          answerJson(c, (name, claim) => {
+            const answer = c.host.cluster?.requests.requestOwnership(name, claim)
+            return answer && JSON.stringify(answer)
+          }),
         ),
       }),
       ...transfers,
@@ -287,7 +290,7 @@ function setContext(c: Context): void {
   if (group !== undefined) client.group = group
 }
 
-function answerJson(c: Context, answer: (name: string, message: unknown) => unknown): void {
+function answerJson(c: Context, answer: (name: string, message: unknown) => string | undefined): void {
   let message: unknown
   try {
     message = JSON.parse(c.args.text(2))
@@ -297,7 +300,7 @@ function answerJson(c: Context, answer: (name: string, message: unknown) => unkn
   }
   const reply = answer(c.client.peer?.name ?? '', message)
   if (reply === undefined) c.reply.error('ERR invalid message')
-  else c.reply.bulkText(JSON.stringify(reply))
+  else c.reply.bulkText(reply)
 }
 
 function passOn(c: Context): void {

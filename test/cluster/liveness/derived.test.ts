@@ -32,7 +32,7 @@ vi.mock('../../../src/cluster/liveness/derived.ts', async (original) => {
       return kept
     }
 
-    override get leaving(): readonly string[] {
+    override get leaving(): ReadonlySet<string> {
       const kept = super.leaving
       reads.leaving++
       compare(kept, new Kept(this.#peers).leaving)
@@ -135,7 +135,7 @@ function readAll(cluster: SimCluster): void {
     if (!alive) continue
     void detector.leavingPeers
     detector.listDifferences()
-    detector.message()
+    detector.exchange.message()
   }
 }
 

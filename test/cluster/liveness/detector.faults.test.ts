@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { batchInterval } from '../../../src/cluster/liveness/heartbeats/batch.ts'
 import { SimCluster } from '../../support/sim-cluster.ts'
 import type { SimNode } from '../../support/sim-node.ts'
 
@@ -22,6 +23,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 const schedule = fc.array(fc.tuple(step, fc.constantFrom(0, 5, 50, 300, 700, 1100, 2500)), { maxLength: 16 })
+
+/** The longest interval between two conclusions with the timeout of these tests, ms. */
+const BATCH = batchInterval(1000, 1000)
 
 /** The longest probation in these tests, in ms. */
 const LONGEST = 2000
@@ -79,7 +83,9 @@ describe('after random faults', () => {
       fc.assert(
         fc.property(schedule, fc.nat(), (steps, seed) => {
           const probation = { longest: LONGEST }
-          const cluster = SimCluster.started({ nodes, seed, probation, delay: [1, 30] })
+          // Half of the runs conclude at intervals, as a large cluster does.
+          const batchMs = seed % 2 === 0 ? undefined : BATCH
+          const cluster = SimCluster.started({ nodes, seed, probation, batchMs, delay: [1, 30] })
           const seen: Conflict[] = []
           for (const [step, ms] of steps) {
             apply(cluster, step)

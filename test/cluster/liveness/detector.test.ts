@@ -300,8 +300,8 @@ test('a state message survives JSON', () => {
   const [a, b, c] = cluster.nodes
   cluster.partition([a], [b])
   cluster.run(3000)
-  const message = c.detector.answer(a.detector.message())
-  expect(JSON.parse(JSON.stringify(message))).toEqual(message)
+  const message = c.detector.exchange.message()
+  expect(c.detector.exchange.read(c.name, JSON.parse(JSON.stringify(message)))).toEqual(message)
   expect(Object.keys(message.gossip).sort()).toEqual([a.name, b.name])
 })
 

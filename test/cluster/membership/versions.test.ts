@@ -49,7 +49,7 @@ test('a warning names the members of another version, until they run this one', 
   })
   const hear = (message: StateMessage): void => {
     own.linkReady('b:7000', message.runId)
-    own.receive('b:7000', { ...message, answers: own.message().serial })
+    own.receive('b:7000', { ...message, answers: own.exchange.message().serial })
     agreement.heard('b:7000')
     clock.advance(200)
     own.tick()
@@ -57,7 +57,7 @@ test('a warning names the members of another version, until they run this one', 
   const old = detectorOf(1, 'b/1', clock, 1)
   for (let i = 0; i < 20; i++) {
     // The first version sent none.
-    const { table: _table, ...message } = old.message()
+    const { table: _table, ...message } = old.exchange.message()
     hear(message)
   }
   const warning =
@@ -66,7 +66,7 @@ test('a warning names the members of another version, until they run this one', 
   expect(agreement.problem).toBe(warning)
 
   const newer = detectorOf(1, 'b/2', clock, 2)
-  for (let i = 0; i < 20; i++) hear(newer.message())
+  for (let i = 0; i < 20; i++) hear(newer.exchange.message())
   expect(agreement.problem).toBeUndefined()
   expect(logged).toEqual([warning, 'all members agree about the cluster again'])
 })
