@@ -89,7 +89,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
     variable(
       'maxclients',
       () => settings.maxclients,
-      clientsUpTo(targets.maxclients),
+      clientsUpTo(targets),
       (count) => {
         settings.maxclients = count
       },
@@ -253,10 +253,14 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
   return new Map(parameters.map((parameter) => [parameter.name, parameter]))
 }
 
-function clientsUpTo(most: number): Accept<number> {
+/** @param targets with the most clients at any time: HTTP connections take files from them */
+function clientsUpTo(targets: Pick<ParameterTargets, 'maxclients'>): Accept<number> {
   const accept = integer(1, MAX_CLIENTS)
-  const error = `The operating system is not able to handle the specified number of clients, try with ${most}`
-  return (text, use) => (Number(text) > most && Number(text) <= MAX_CLIENTS ? error : accept(text, use))
+  return (text, use) => {
+    const { maxclients } = targets
+    if (Number(text) <= maxclients || Number(text) > MAX_CLIENTS) return accept(text, use)
+    return `The operating system is not able to handle the specified number of clients, try with ${maxclients}`
+  }
 }
 
 /** A parameter that can be set while the server runs. */

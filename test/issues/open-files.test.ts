@@ -67,3 +67,19 @@ test('HTTP has its connections beside those of clients, and no more than a quart
     fields: { httpConnections: 50, configured: 1000 },
   })
 })
+
+test('another limit of HTTP connections takes files from clients, or gives them back, also for CONFIG SET', async () => {
+  running = await TestServer.start({ openFiles: 264, httpConnections: 40 })
+  const peer = await running.connect()
+  const refusal = (most: number): string =>
+    "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to " +
+    `handle the specified number of clients, try with ${most}\r\n`
+  await peer.exchange('CONFIG SET maxclients 161\r\nCONFIG SET maxclients 150\r\n', `${refusal(160)}+OK\r\n`)
+  running.server.limitHttp(1000)
+  expect(running.server.http.maxConnections).toBe(50)
+  await peer.exchange('CONFIG SET maxclients 160\r\n', refusal(150))
+  running.server.limitHttp(0)
+  await peer.exchange('CONFIG SET maxclients 200\r\nCONFIG SET maxclients 201\r\n', `+OK\r\n${refusal(200)}`)
+  running.server.limitHttp(10)
+  expect(running.server.http.maxConnections).toBe(0)
+})
