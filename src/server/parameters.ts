@@ -258,8 +258,9 @@ function clientsUpTo(targets: Pick<ParameterTargets, 'maxclients'>): Accept<numb
   const accept = integer(1, MAX_CLIENTS)
   return (text, use) => {
     const { maxclients } = targets
-    if (Number(text) <= maxclients || Number(text) > MAX_CLIENTS) return accept(text, use)
-    return `The operating system is not able to handle the specified number of clients, try with ${maxclients}`
+    return Number(text) > maxclients && Number(text) <= MAX_CLIENTS
+      ? `The operating system is not able to handle the specified number of clients, try with ${maxclients}`
+      : accept(text, use)
   }
 }
 
