@@ -78,7 +78,12 @@ test('onPartition changes: copies end where a group refuses', async () => {
       'group cache: onPartition: serve -> refuse',
     )
   const [a, b] = members
-  for (const key of KEYS) await a.node.set('cache', key, key)
+  const writeAll = async (): Promise<boolean> => {
+    const outcomes = await Promise.allSettled(KEYS.map((key) => a.node.set('cache', key, key)))
+    return outcomes.every(({ status }) => status === 'fulfilled')
+  }
+  // Leases come with the heartbeats after the nodes have agreed.
+  await expect.poll(writeAll).toBe(true)
   expect(await b.node.getMany('cache', KEYS)).toEqual(KEYS)
   for (const { node } of members) await node.reload({ groups: { cache } })
   expect(await b.node.getMany('cache', KEYS)).toEqual(KEYS)
