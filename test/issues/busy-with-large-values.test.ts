@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Detector } from '../../src/cluster/liveness/detector.ts'
 import { addressName, type Member } from '../../src/cluster/member.ts'
+import { IGNORED_EVENTS } from '../support/detector-events.ts'
 
 const TIMEOUT = 1000
 const TICK = 200
@@ -19,7 +20,6 @@ class Watched {
   readonly detector: Detector
 
   constructor() {
-    const nothing = (): void => undefined
     this.detector = new Detector({
       self: member(1),
       runId: 'one',
@@ -28,15 +28,7 @@ class Watched {
       epochOf: (members) => members.length,
       tableVersion: 1,
       repliedAt: () => this.repliedAt,
-      events: {
-        onView: nothing,
-        onDeclaredDead: nothing,
-        onLeaseCheck: nothing,
-        onIsolated: nothing,
-        onPeerDown: nothing,
-        onSettled: nothing,
-        onChanged: nothing,
-      },
+      events: IGNORED_EVENTS,
     })
     this.detector.setMembers([member(1), this.other])
     this.detector.linkReady(this.other.name, 'two')

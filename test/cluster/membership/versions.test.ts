@@ -5,10 +5,10 @@ import { ManualClock } from '../../../src/bytes/clock.ts'
 import { Detector } from '../../../src/cluster/liveness/detector.ts'
 import type { StateMessage } from '../../../src/cluster/liveness/state.ts'
 import { ListAgreement } from '../../../src/cluster/membership/list-agreement.ts'
+import { IGNORED_EVENTS } from '../../support/detector-events.ts'
 
 const TIMEOUT = 1000
 const MEMBERS = ['a', 'b'].map((host) => ({ name: `${host}:7000`, host, port: 7000, weight: 1 }))
-const ignore = (): void => undefined
 
 function detectorOf(place: number, run: string, clock: ManualClock, tableVersion: number): Detector {
   const detector = new Detector({
@@ -18,15 +18,7 @@ function detectorOf(place: number, run: string, clock: ManualClock, tableVersion
     timeout: TIMEOUT,
     epochOf: (members) => members.length,
     tableVersion,
-    events: {
-      onView: ignore,
-      onDeclaredDead: ignore,
-      onLeaseCheck: ignore,
-      onPeerDown: ignore,
-      onIsolated: ignore,
-      onSettled: ignore,
-      onChanged: ignore,
-    },
+    events: IGNORED_EVENTS,
   })
   detector.setMembers(MEMBERS)
   return detector

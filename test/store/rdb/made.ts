@@ -192,3 +192,12 @@ export function damaged(bodies: readonly Buffer[]): fc.Arbitrary<Buffer> {
       return body
     })
 }
+
+/** Numbers of a stream at the limits of 64 bits. */
+export const extremeNumbers: fc.Arbitrary<StreamNumbers> = fc.record({
+  entriesAdded: extreme,
+  entriesRead: extreme,
+  deliveries: extreme,
+  deliveredAt: extreme,
+  seenAt: extreme,
+})

@@ -5,6 +5,7 @@ import { ManualClock } from '../../../../src/bytes/clock.ts'
 import { Detector } from '../../../../src/cluster/liveness/detector.ts'
 import { batchInterval } from '../../../../src/cluster/liveness/heartbeats/batch.ts'
 import type { Member } from '../../../../src/cluster/member.ts'
+import { IGNORED_EVENTS } from '../../../support/detector-events.ts'
 
 const TIMEOUT = 2000
 
@@ -18,7 +19,6 @@ function started(count: number) {
   const members = Array.from({ length: count }, (_, i) => memberOf(i))
   const views: number[] = []
   let declaredDead = 0
-  const nothing = (): void => undefined
   const detector = new Detector({
     self: members[0],
     runId: 'run 0',
@@ -28,13 +28,9 @@ function started(count: number) {
     epochOf: (view) => view.length,
     tableVersion: 1,
     events: {
+      ...IGNORED_EVENTS,
       onView: (view) => views.push(view.members.length),
       onDeclaredDead: () => declaredDead++,
-      onLeaseCheck: nothing,
-      onPeerDown: nothing,
-      onIsolated: nothing,
-      onSettled: nothing,
-      onChanged: nothing,
     },
   })
   detector.setMembers(members)

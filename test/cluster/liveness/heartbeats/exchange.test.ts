@@ -5,6 +5,7 @@ import { ManualClock } from '../../../../src/bytes/clock.ts'
 import { Detector } from '../../../../src/cluster/liveness/detector.ts'
 import type { Heartbeat } from '../../../../src/cluster/liveness/heartbeats/exchange.ts'
 import { isStateMessage, type StateMessage } from '../../../../src/cluster/liveness/state.ts'
+import { IGNORED_EVENTS } from '../../../support/detector-events.ts'
 
 const NAMES = ['a:7000', 'b:7000', 'c:7000']
 const [A, B] = NAMES
@@ -18,7 +19,6 @@ const clock = new ManualClock(1_000_000)
 
 function nodeOf(name: string, run = 1): Node {
   const members = NAMES.map((each) => ({ name: each, host: each.slice(0, 1), port: 7000, weight: 1 }))
-  const nothing = (): void => undefined
   const detector = new Detector({
     self: members[NAMES.indexOf(name)],
     runId: `${name}/${run}`,
@@ -26,15 +26,7 @@ function nodeOf(name: string, run = 1): Node {
     timeout: 1000,
     epochOf: (view) => view.length,
     tableVersion: 1,
-    events: {
-      onView: nothing,
-      onDeclaredDead: nothing,
-      onLeaseCheck: nothing,
-      onPeerDown: nothing,
-      onIsolated: nothing,
-      onSettled: nothing,
-      onChanged: nothing,
-    },
+    events: IGNORED_EVENTS,
   })
   detector.setMembers(members)
   return { name, detector }
