@@ -1,7 +1,7 @@
 // Validates ownership requests and replies that were received from a peer.
 
 import { SLOT_COUNT } from '../bytes/crc16.ts'
-import type { Tombstone } from './liveness/state.ts'
+import { isObject, type Tombstone } from './liveness/state.ts'
 import type { OwnershipReply, OwnershipRequest } from './ownership/protocol.ts'
 
 type Unchecked<T> = { readonly [Field in keyof T]?: unknown }
@@ -25,10 +25,6 @@ function isTombstone(value: unknown): boolean {
   if (!isObject(value)) return false
   const { runId, count } = value as Unchecked<Tombstone>
   return typeof runId === 'string' && Number.isFinite(count)
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export function areSlots(slots: unknown): boolean {

@@ -8,7 +8,7 @@ import { fingerprint } from './fingerprint.ts'
 import { contextOptions, loadMaterial, type Material } from './material.ts'
 import { TlsError } from './pem.ts'
 import type { TlsSettings } from './settings.ts'
-import { isValidAt, validityWarning } from './validity.ts'
+import { DAY_MS, isValidAt, validityWarning } from './validity.ts'
 
 interface TlsLog {
   info(fields: object, message: string): void
@@ -30,9 +30,6 @@ export interface PreparedTls {
   readonly isNew: boolean
   readonly apply: () => void
 }
-
-/** Dates that are worth a warning are logged once a day. */
-const DAY_MS = 86_400_000
 
 export class Certificates {
   /** How often they were replaced, and how often that failed. */
@@ -212,6 +209,7 @@ export class Certificates {
 
   #warnOfExpiry(): void {
     const now = this.#options.now()
+    // Once a day.
     if (now - this.#warnedAt < DAY_MS) return
     const { validFrom, validTo } = this.certificate
     const { tlsCertFile } = this.settings

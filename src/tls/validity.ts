@@ -4,7 +4,7 @@ import type { X509Certificate } from 'node:crypto'
 import { loadMaterial } from './material.ts'
 import type { TlsSettings } from './settings.ts'
 
-const DAY_MS = 86_400_000
+export const DAY_MS = 86_400_000
 
 /** A certificate that expires within this time is worth a warning. */
 const EXPIRES_SOON_MS = 14 * DAY_MS

@@ -23,6 +23,10 @@ export class Declarations {
     return this.#tombstones.tombstones
   }
 
+  tombstoneOf(name: string): Tombstone | undefined {
+    return this.#tombstones.of(name)
+  }
+
   get weakTombstones(): Tombstones {
     return this.#tombstones.weakTombstones
   }

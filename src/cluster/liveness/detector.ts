@@ -209,7 +209,7 @@ export class Detector {
 
   /** What an ownership message to the peer contains besides slots. */
   heartbeatPart(name: string): HeartbeatPart {
-    return { serial: this.exchange.serial, tombstone: this.#declarations.tombstones[name] }
+    return { serial: this.exchange.serial, tombstone: this.#declarations.tombstoneOf(name) }
   }
 
   /** Whether this node is registered as a member: false while its lease at the membership source is lost. */

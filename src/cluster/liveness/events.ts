@@ -38,7 +38,7 @@ export interface DetectorEvents {
   onIsolated(isolated: boolean): void
   /** Every listed member has answered or failed, or the timeout has passed. The first view follows. */
   onSettled(): void
-  /** This node's report has changed: send `message()` to all peers now. */
+  /** This node's report has changed: send heartbeats to all peers now. */
   onChanged(): void
 }
 

@@ -81,6 +81,12 @@ export class TombstoneTable {
     return this.#pick((entry) => entry.binding)
   }
 
+  /** The binding declaration about a member; `undefined`: there is none. */
+  of(name: string): Tombstone | undefined {
+    const entry = this.#entries.get(name)
+    return entry && tombstoneOf(entry, entry.binding)
+  }
+
   get weakTombstones(): Tombstones {
     return this.#pick((entry) => entry.weak)
   }
@@ -88,8 +94,13 @@ export class TombstoneTable {
   #pick(countOf: (entry: Entry) => number): Tombstones {
     const picked: Record<string, Tombstone> = {}
     for (const [name, entry] of this.#entries) {
-      if (countOf(entry) > 0) picked[name] = { runId: entry.runId, count: countOf(entry) }
+      const tombstone = tombstoneOf(entry, countOf(entry))
+      if (tombstone !== undefined) picked[name] = tombstone
     }
     return picked
   }
+}
+
+function tombstoneOf({ runId }: Entry, count: number): Tombstone | undefined {
+  return count > 0 ? { runId, count } : undefined
 }

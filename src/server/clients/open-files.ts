@@ -45,13 +45,21 @@ export function connectionRoom(
   isInCluster: boolean,
   httpConnections: number,
 ): ConnectionRoom {
-  const all = Math.max(2, openFiles - RESERVED_FILES)
-  const http = Math.min(httpConnections, Math.ceil(all * HTTP_SHARE))
-  const files = all - http
+  const http = Math.min(httpConnections, mostHttp(openFiles))
+  const files = filesOfClients(openFiles) - http
   if (!isInCluster) return { clients: files, peers: 0, http }
   if (files === Number.POSITIVE_INFINITY) return { clients: files, peers: MOST_PEERS, http }
   const links = Math.floor(files * LINK_SHARE)
   return { clients: files - links, peers: Math.min(MOST_PEERS, Math.ceil(links / 2)), http }
+}
+
+function filesOfClients(openFiles: number): number {
+  return Math.max(2, openFiles - RESERVED_FILES)
+}
+
+/** As many HTTP connections as there may be at most. */
+function mostHttp(openFiles: number): number {
+  return Math.ceil(filesOfClients(openFiles) * HTTP_SHARE)
 }
 
 /** Lowers `maxclients` to what the limit on open files allows (Redis: `adjustOpenFilesLimit`). */
@@ -77,8 +85,7 @@ export function roomWithHttp(
   wanted: number,
 ): ConnectionRoom {
   if (openFiles === Number.POSITIVE_INFINITY) return { clients, peers, http: wanted }
-  const most = Math.ceil(Math.max(2, openFiles - RESERVED_FILES) * HTTP_SHARE)
-  const next = Math.min(wanted, most, http + Math.max(0, clients - maxclients))
+  const next = Math.min(wanted, mostHttp(openFiles), http + Math.max(0, clients - maxclients))
   return { clients: clients + http - next, peers, http: next }
 }
 
