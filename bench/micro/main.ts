@@ -1,4 +1,5 @@
-// Runs all micro benchmarks. Fails when a hot path allocates, or an operation exceeds its time limit.
+// Runs all micro benchmarks. Fails when a hot path allocates, or an operation exceeds its time limit. A smoke test judges
+// allocations only: it is short, and the machine may be busy.
 
 import * as commands from './command.bench.ts'
 import * as decoder from './decoder.bench.ts'
@@ -36,7 +37,7 @@ export async function benchMicro({ smoke }: { readonly smoke: boolean }): Promis
     for (const { name, opsPerSecond, bytesPerOp } of rows) {
       const limit = LIMITS.get(name)
       const ns = 1e9 / opsPerSecond
-      if (limit !== undefined && ns > limit) {
+      if (!smoke && limit !== undefined && ns > limit) {
         faults.push(`${suite.name}, ${name}: ${ns.toFixed(0)} ns, wants at most ${limit.toFixed(0)}`)
       }
       if (!WITHOUT_GARBAGE.has(name) || bytesPerOp <= NOISE) continue
