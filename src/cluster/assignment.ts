@@ -1,4 +1,4 @@
-// Follows the list of members, the view and who is leaving: opens links to the members, and assigns them the slots.
+// Opens links to the listed members, and assigns slots to the members of the view that are not leaving.
 
 import { createHash } from 'node:crypto'
 import { SLOT_COUNT } from '../bytes/crc16.ts'
@@ -56,13 +56,13 @@ export class Assignment {
     for (const member of members)
       if (member.name !== self.name && mesh.get(member.name) === undefined) mesh.add(member, identity())
     detector.setMembers(members)
-    // A member that was removed from the list may not know it. This heartbeat tells it.
+    // A member that was removed from the list may not know that. This heartbeat tells it.
     for (const peer of former) void controlChannel.sendHeartbeat(peer).then(() => peer.pool.close())
   }
 
   /**
-   * The node at a member's address announces another name: it is a member by that name from now on. Call before its
-   * link is closed, as the failure detector has not tried the member yet. False: this was known.
+   * The node at a member's address announces another name, by which it is a member from now on. Call before its link is
+   * closed, as the failure detector has not tried the member yet. False: the name was known.
    */
   rename(member: Member, announced: string): boolean {
     if (!this.#aliases.learn(member, announced)) return false

@@ -22,7 +22,7 @@ import { PeerRequests } from './peer-requests.ts'
 import { ClusterStatus, NOT_STARTED } from './status.ts'
 import { type Waiter, Waiters } from './waiters.ts'
 
-/** Messages about one change of ownership arrive on several links, at most about this long after one another, ms. */
+/** Messages about one change of ownership arrive on several links, within about this time, ms. */
 const MIN_COPY_TTL_MS = 5
 
 export class Cluster {
@@ -32,13 +32,13 @@ export class Cluster {
   isAlone = false
   /** Increases with each change of `owners`. */
   ownersVersion = 1
-  /** Called when slots have got other owners; a command may be running. */
+  /** Called when the owners of slots have changed; a command may be running. */
   onOwnersChanged = (): void => {}
-  /** Whether a lease check is running or the members are not known yet: no command is served until then. */
+  /** Whether a lease check is running or the members are not known yet: until it is false, no command is served. */
   isLeasePending = true
   /** Whether clients are redirected with MOVED instead of served by forwarding. */
   readonly redirects: boolean
-  /** What groups refuse while this node is not with a majority; undefined: the node has not joined yet. */
+  /** Decides what groups with `onPartition: 'refuse'` refuse; undefined: the node has not joined yet. */
   partition: Partition | undefined
   readonly random: () => number
   readonly copies: HotCopies
@@ -174,7 +174,7 @@ export class Cluster {
 
   // Called by routing, for each command.
 
-  /** By number; 0, this node, has no entry. */
+  /** The peers by number; number 0 is this node, which has no entry. */
   get peers(): readonly (Peer | undefined)[] {
     return this.#mesh.peers
   }
@@ -190,8 +190,8 @@ export class Cluster {
   }
 
   /** The number of a request context, for `Link.send`. */
-  contextOf(group: Group, protocol: 2 | 3, noTouch: boolean, isCharge: boolean): number {
-    return this.#contexts.encode(group, protocol, noTouch, isCharge)
+  contextOf(group: Group, protocol: 2 | 3, noTouch: boolean, isCoordinated: boolean): number {
+    return this.#contexts.encode(group, protocol, noTouch, isCoordinated)
   }
 
   /** The request context of a number from `contextOf`. */
@@ -209,7 +209,7 @@ export class Cluster {
     this.#waiters.add(waiter)
   }
 
-  /** Runs a function once messages about ownership that are in flight should have arrived. */
+  /** Runs a function after a delay in which messages about ownership that are in flight arrive. */
   afterInvalidations(run: () => void): void {
     this.after(MIN_COPY_TTL_MS, run)
   }
@@ -219,8 +219,8 @@ export class Cluster {
   }
 
   /**
-   * For how long a request waits for nodes to agree about the owner of its keys, ms. An origin may be asked instead. Where
-   * there is none an error is all that is left: the nodes may be busy, and agree a little later.
+   * For how long a request waits for nodes to agree about the owner of its keys, ms. In a group with an origin this
+   * node loads the value after that. Without one the only other outcome is an error, so it waits longer.
    */
   agreementTimeout(group: Group): number {
     const { timeout } = this.#options.settings
@@ -265,7 +265,7 @@ export class Cluster {
     this.copies.connectionClosed(connection)
   }
 
-  /** Whether some slots have entries that previous owners still hold, or stale entries here. */
+  /** Whether previous owners still have entries of some slots of this node, or stale entries are not removed yet. */
   get isSettling(): boolean {
     return this.#running?.relocation.takeover.active ?? false
   }
@@ -329,7 +329,7 @@ export class Cluster {
     return this.#running
   }
 
-  /** The context of requests that do not depend on one. */
+  /** A context for requests that do not depend on any. */
   get #plainContext(): number {
     return this.#contexts.encode(this.#options.groups[0], 2, false, true)
   }
@@ -347,7 +347,7 @@ export class Cluster {
     this.ownersVersion++
     // An invalidation by the previous owner of a slot may arrive after the reply to a write at the new one.
     this.copies.dropAll()
-    // Their changes are not seen here any more.
+    // Changes of keys that other nodes own now are not seen here.
     for (const { watchedKeys } of this.#options.groups)
       watchedKeys.lost((key) => this.owners[keySlot(key, 0, key.length)] !== SELF)
     this.#agreementChanged()

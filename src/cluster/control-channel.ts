@@ -86,7 +86,7 @@ export class ControlChannel {
       void this.sendHeartbeat(peer)
     }
     const { version } = detector.exchange
-    // What repeats a known state delays no change.
+    // Heartbeats that only repeat a known state do not delay a later broadcast of a change.
     if (version === this.#sentVersion) return
     this.#sentVersion = version
     const interval = Math.max(MIN_BROADCAST_INTERVAL_MS, Math.min(count / PEERS_PER_MS, pingInterval))
@@ -120,7 +120,10 @@ export class ControlChannel {
     for (const peer of this.#options.peers()) this.#request(peer)
   }
 
-  /** The epoch of a peer, by its heartbeat: one that has come to this node's view is asked at once, not at the next retry. */
+  /**
+   * A heartbeat has brought a peer's epoch: a peer that has reached this node's view is asked at once, not at the next
+   * retry.
+   */
   epochHeard(name: string, epoch: number): void {
     const { ownership, peer: peerOf } = this.#options
     const before = this.#epochs.get(name)

@@ -1,4 +1,4 @@
-// What happens when a link, the state of a peer, the view or a registration changes.
+// Handles changes of links, of peers' states, of the view and of the registration.
 
 import type { Assignment } from './assignment.ts'
 import type { HotCopies } from './copies/copying.ts'
@@ -18,7 +18,7 @@ export interface ClusterEventsOptions {
   readonly assignment: Assignment
   readonly copies: HotCopies
   readonly ownersChanged: () => void
-  /** A peer has said where clients reach it. */
+  /** A peer has sent the ports at which clients reach it. */
   readonly portsReceived: (name: string, ports: ClientPorts | undefined) => void
 }
 
@@ -103,13 +103,13 @@ export class ClusterEvents {
     const { ownership, controlChannel } = this.#options.parts()
     ownership.declaredDead()
     this.#options.ownersChanged()
-    // The view may stay as it is: nothing else would ask for the votes.
+    // If the view does not change, nothing else requests the votes.
     controlChannel.requestAll()
   }
 
   /**
-   * Most other members are silent (or are back). They may have declared this node dead and write its keys. So entries
-   * that an origin can load again are dropped, and new ones live no longer than the failure detection takes.
+   * Most other members are silent (or are back). They may have declared this node dead, and may write its keys. So
+   * entries that an origin can load again are dropped, and new ones live no longer than failure detection takes.
    */
   isolationChanged(isolated: boolean): void {
     const { log, groups, settings } = this.#options.cluster

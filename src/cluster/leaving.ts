@@ -8,7 +8,7 @@ import type { Log } from './log.ts'
 import type { Membership } from './membership/membership.ts'
 import type { Ownership } from './ownership/ownership.ts'
 
-/** The most time for the other members' last requests, and for removing this node from the list of members, ms. */
+/** Maximum time for the other members' last requests, and for removing this node from the list of members, ms. */
 const FAREWELL_TIMEOUT = 2000
 const UNLIST_TIMEOUT = 1000
 
@@ -85,13 +85,14 @@ export class Leaving {
     if (isDone) {
       log.info({}, 'everything is handed over')
       const { farewell, membership } = this.#options
-      // They send no more: they know other owners. What is under way must not be lost with the connections.
+      // The others send no new requests: they know the new owners. Requests in flight must be answered before
+      // connections close.
       await this.#within(FAREWELL_TIMEOUT, farewell())
       // Only after everything is handed over: the others ignore members that are not listed.
       await this.#within(UNLIST_TIMEOUT, membership.leave())
     } else {
       log.info({}, 'no other node stays: the entries of this node are lost')
-      // Another member may join.
+      // If another member joins, this node can be drained to it.
       this.#draining = undefined
     }
     return isDone

@@ -1,4 +1,4 @@
-// The port through which the cluster logs.
+// The interface of the cluster's log.
 
 export interface Log {
   info(fields: object, message: string): void

@@ -11,9 +11,9 @@ export interface Member {
   readonly port: number
   /** The share of slots relative to the other members; normally 1. */
   readonly weight: number
-  /** Where the list says that it is, if that is not what it announces: other members connect to this address. */
+  /** The address in the list of members, if it differs from the announced one: other members connect to it. */
   readonly listed?: Address
-  /** Where clients reach it; `undefined`: at `port`, or it has not said so yet. */
+  /** The ports at which clients reach it; `undefined`: `port`, or it has not sent them yet. */
   readonly clientPorts?: ClientPorts
 }
 
@@ -24,7 +24,7 @@ export interface ClientPorts {
   readonly tls: number
 }
 
-/** The port of a member for a client that uses TLS, or does not: the only one that it has, if it has no such port. */
+/** The port of a member for a client with or without TLS. If the member has only one port, that one. */
 export function clientPort(
   { port, clientPorts }: Pick<Member, 'port' | 'clientPorts'>,
   byTls: boolean,

@@ -1,4 +1,4 @@
-// What a node is given to join a cluster.
+// The options with which a node joins a cluster.
 
 import type { Socket } from 'node:net'
 import type { Clock, Timers } from '../bytes/clock.ts'
@@ -22,7 +22,7 @@ export interface ClusterSettings {
   readonly links: number
   /** The fraction of each group's budget that copies of other nodes' hot keys may take. */
   readonly copies: number
-  /** The most time for which a copy is served without asking the owner. */
+  /** For how long at most a copy is served without asking the owner. */
   readonly copyMaxAge: number
   /** Bytes per second that handovers may send; 0: no limit. */
   readonly handoverRate: number
@@ -47,7 +47,7 @@ export interface ClusterOptions {
   readonly random: () => number
   /** Opens a connection to a member; by default to its host and port. */
   readonly connect?: ((member: Member) => Socket) | undefined
-  /** Links use TLS, and nothing else; `connect` opens them so. `undefined`: they do not. */
+  /** Set if links use TLS only; `connect` then opens them with TLS. `undefined`: they do not use TLS. */
   readonly tls?: ClusterTls | undefined
   readonly log: Log
 }

@@ -10,7 +10,7 @@ import type { Group } from '../group/group.ts'
 import type { Majority } from './liveness/majority.ts'
 import type { Log } from './log.ts'
 
-/** How long a value that is loaded while this node refuses is kept, ms: until all waiters of the load have it. */
+/** TTL of values that are loaded while this node is in a minority, ms: long enough for all waiters of the load. */
 const LOADED_LIFETIME_MS = 50
 
 const CLOCK_DRIFT = 0.1
@@ -31,7 +31,7 @@ export interface PartitionOptions {
 export class Partition {
   /** Whether any group refuses something now. */
   isRefusing = false
-  /** Whether this node is not with a majority, or does not know it. */
+  /** Whether this node does not hold leases of a majority. */
   isMinority = false
   readonly #options: PartitionOptions
   #refusing: readonly Group[]
@@ -147,7 +147,7 @@ const REFUSING =
 
 function restrict(group: Group, isMinority: boolean): void {
   if (group.flights === undefined) return
-  // A value that is kept could be older than a write at the other side.
+  // A cached value could be older than a write on the other side of the partition.
   group.limitLifetime(isMinority ? LOADED_LIFETIME_MS : 0)
   if (isMinority) group.clear()
 }

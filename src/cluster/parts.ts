@@ -36,7 +36,7 @@ const RELAY_TIMEOUTS = 10
 /** Lists from DNS or etcd may differ between members for this long, ms, before that is logged. */
 const DYNAMIC_LIST_DELAY_MS = 30_000
 
-/** What the parts need of the cluster, and how they notify it. */
+/** The part of the cluster that the parts use, and their notifications. */
 export interface PartsOptions {
   readonly cluster: ClusterOptions
   readonly self: Member
@@ -47,7 +47,7 @@ export interface PartsOptions {
   readonly memberOf: (name: string) => Member
   /** Sends a request to another node on its control link. */
   readonly ask: (name: string, group: Group, args: readonly (string | Buffer)[]) => Promise<Reply>
-  /** The context of requests that do not depend on one. */
+  /** A context for requests that do not depend on any. */
   readonly context: () => number
   /** The names of the live members, including those that are leaving. */
   readonly live: () => ReadonlySet<string>

@@ -71,14 +71,14 @@ export class PeerRequests {
   }
 
   /**
-   * A peer is considered dead. If only the network has failed, its requests are still on their way here, and it has sent them
-   * to other nodes since. Run here, an old write would follow newer ones.
+   * A peer is considered dead: its connections are closed. If only the network has failed, its requests may still
+   * arrive here although it has sent them to other nodes since, and an old write would run after newer ones.
    */
   peerDown(name: string): void {
     for (const connection of this.#connections.get(name) ?? []) connection.close(false)
   }
 
-  /** Whether a connection must not become one of a node, as it is not by TLS. */
+  /** Whether a connection must not become one of a node because it does not use TLS. */
   isWithoutTls(tls: TlsSession | undefined, address: string): boolean {
     const { log, tls: wanted } = this.#options.cluster
     if (wanted === undefined || tls !== undefined) return false
@@ -120,7 +120,7 @@ export class PeerRequests {
     return exchange.answer(name, message)
   }
 
-  /** Whether the sender uses the name of a connected member but is another process. */
+  /** Whether the sender is another process that uses the name of a connected member. */
   #isImpostor(name: string, runId: string): boolean {
     const { mesh, cluster } = this.#options
     const peer = mesh.get(name)

@@ -47,7 +47,7 @@ interface HandoverReport {
   readonly sentBytes: number
 }
 
-/** What a report is made from. */
+/** The sources of a report. */
 export interface ReportSources {
   readonly self: Member
   readonly detector: Pick<Detector, 'view' | 'peers'>

@@ -1,4 +1,4 @@
-// What this node knows of the cluster: which members are alive and where clients reach them, and what is wrong.
+// The cluster as this node sees it: live members, their addresses for clients, and problems for the operator.
 
 import type { Mesh } from './links/mesh.ts'
 import { type Address, clientPort } from './member.ts'
@@ -18,7 +18,7 @@ export class ClusterStatus {
     this.#running = running
   }
 
-  /** Where a client that uses TLS, or does not, reaches the member with this number; `undefined`: there is none. */
+  /** The address of a member for clients with or without TLS; `undefined`: it has none. */
   clientAddress(number: number, byTls: boolean): Address | undefined {
     const peer = this.#mesh.peers[number]
     if (peer === undefined) return undefined

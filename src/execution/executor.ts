@@ -57,7 +57,7 @@ const DONE = 0
 export const STALLED = 1
 export type Outcome = typeof DONE | typeof STALLED
 
-/** It was to be written to an origin, to which the group does not write since its configuration was reloaded. */
+/** The error for a waiting command whose group wrote to its origin when the wait began, and since a reload does not. */
 const POLICY_CHANGED = 'TRYAGAIN the `write` of the group has just changed: repeat the command'
 
 interface DelayedRequest extends ForwardContext {
@@ -78,7 +78,7 @@ export class Executor {
   readonly #transactions: TransactionExecutor
   readonly #waits: KeyWaits
   readonly #permissions: Permissions
-  /** Set by `#resolve`: an earlier command has to end before it is known whether this one may run. */
+  /** Set by `#resolve`: whether the request may run depends on an earlier command that has not ended (AUTH). */
   #isTooEarly = false
   readonly prefetch: Prefetch
 
@@ -124,7 +124,7 @@ export class Executor {
     this.#transactions.join({ cluster, dispatcher: this.#dispatcher, routing: this.#routing })
   }
 
-  /** Groups may have been added. What waits for keys of those that were removed ends. */
+  /** Groups may have been added. Commands that wait for keys of removed groups end with an error. */
   groupsChanged(removed: readonly Group[]): void {
     const { groups, telemetry } = this.#host
     for (const group of groups) group.originCalls.observer = telemetry
@@ -175,8 +175,8 @@ export class Executor {
         return DONE
       }
     }
-    // A request of which another node is in charge never waits: see `Dispatcher`.
-    if (client.pending.size !== 0 && client.peer?.isCharge !== true && mustWait(client, command, context)) {
+    // A request that another node coordinates never waits: see `Dispatcher`.
+    if (client.pending.size !== 0 && client.peer?.isCoordinated !== true && mustWait(client, command, context)) {
       if (client.peer === undefined || usesWholeKeyspace(command, args) || isAtLimit(client)) return STALLED
       // Requests of other clients behind it on the same peer connection must not wait with it.
       this.#enqueue(client, command)
@@ -253,7 +253,7 @@ export class Executor {
     forwarded.complete(bytes)
   }
 
-  /** False: it waits for loads or the origin, or runs in slices, and its reply is deferred. */
+  /** Runs the command. False: its reply is deferred, since it waits for loads or the origin, or runs in slices. */
   #runOrDefer(client: Client, command: Command, mark: number, forwarded?: ForwardedRequest): boolean {
     const context = this.#context
     const { group } = context
@@ -284,7 +284,7 @@ export class Executor {
     return true
   }
 
-  /** Whether a handler that did not end must be offered again. */
+  /** Whether the handler asked for the request to be offered again (`Context.isStalled`). */
   #isStalled(): boolean {
     const { isStalled } = this.#context
     this.#context.isStalled = false
@@ -393,7 +393,7 @@ export class Executor {
     return true
   }
 
-  /** The command to run, or `undefined` after an error reply, or if it is too early. */
+  /** The command to run; `undefined`: an error was written, or `#isTooEarly` is set. */
   #resolve(client: Client, args: Args): Command | undefined {
     const command = this.#table.resolve(args)
     if (command === undefined) {
@@ -428,7 +428,7 @@ export class Executor {
     return command
   }
 
-  /** Whether the user of a client may run the request; false after an error reply, or if it is too early. */
+  /** Whether the user of a client may run the request. False: an error was written, or `#isTooEarly` is set. */
   #mayRun(client: Client, command: Command): boolean {
     this.#isTooEarly = mayChangeUser(client)
     if (this.#isTooEarly) return false
@@ -457,7 +457,7 @@ export class Executor {
   }
 }
 
-/** Whether an earlier command of a client is under way that may make it another user: a login that waits. */
+/** Whether an earlier command of the client is pending that may change its user: an AUTH that is delayed. */
 function mayChangeUser({ pending, peer }: Client): boolean {
   return pending.isExclusive && peer === undefined
 }

@@ -10,6 +10,6 @@ const HOST = 'HOST:'
 export function isHttp(args: Args): boolean {
   if (args.is(0, 'POST')) return true
   const { buf, start } = args
-  // The value may follow without a space.
+  // The header's value may follow the colon without a space.
   return args.length(0) >= HOST.length && equalsUpper(buf, start[0], start[0] + HOST.length, HOST)
 }

@@ -7,7 +7,7 @@ import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { keyName } from './loading/load-results.ts'
 
-/** The limits of pending commands of a connection, and of the bytes of their arguments; at a limit it stalls. */
+/** Limits of a connection: pending commands, and bytes of their arguments. At a limit the connection stalls. */
 const MAX_PENDING = 10_000
 const MAX_PENDING_BYTES = 16 * 2 ** 20
 /** The same for a connection of another node, which carries the requests of many clients. */
@@ -30,9 +30,9 @@ export function mustWait(client: Client, command: Command, context: Context): bo
 }
 
 /**
- * Lets later commands of the connection on these keys wait until a deferred one has its reply. Returns what completes
- * it. Two reads of a group with an origin may overtake each other, as two loads may: all that name one key join its
- * flight.
+ * Makes later commands of the connection on these keys wait until a deferred one has its reply. Returns the function
+ * that completes the deferred one. Two reads of a group with an origin may overtake each other, as two loads may: all
+ * reads of one key join its flight.
  */
 export function holdKeys(
   { pending }: Client,
@@ -59,7 +59,7 @@ export function holdKeys(
   }
   released.release = () => {
     end()
-    // A command is running.
+    // In a microtask: a command is running.
     queueMicrotask(() => pending.runQueued())
   }
   if (complete.number !== undefined) released.number = complete.number

@@ -1,4 +1,4 @@
-// Checks the permissions of clients' users at the node of the client, and logs refused requests.
+// Checks whether clients' users may run their requests, at the node of the client, and logs refused requests (ACL LOG).
 
 import type { Refused } from '../access/log.ts'
 import { latin1 } from '../access/text.ts'
@@ -17,12 +17,12 @@ import type { Command } from '../commands/spec/ready-command.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 
-/** The queued command may not be run any more (Redis: `execCommand`). */
+/** The user was allowed to queue the command, and is not allowed to run it at EXEC (Redis: `execCommand`). */
 const CHANGED =
   'NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. ' +
   'This command is no longer allowed for the following reason: '
 
-/** Parts of `CHANGED`. */
+/** The reason at the end of `CHANGED`. */
 const REASONS: Readonly<Record<Exclude<Verdict, typeof ALLOWED>, string>> = {
   [NO_COMMAND]: 'no permission to execute the command or subcommand',
   [NO_GROUP]: 'no permission to access the group',
@@ -31,7 +31,7 @@ const REASONS: Readonly<Record<Exclude<Verdict, typeof ALLOWED>, string>> = {
 
 const LOGGED = { [NO_COMMAND]: 'command', [NO_GROUP]: 'group', [NO_KEY]: 'key' } as const
 
-/** A request that waits, at this node or at the owner of its keys. */
+/** A blocking request that waits for its keys, at this node or at their owner. */
 export interface WaitingRequest {
   readonly client: Client
   readonly command: Command
@@ -55,7 +55,7 @@ export class Permissions {
     return verdict === ALLOWED ? this.#optionRefusal(client, command, group) : this.#textOf(verdict, command)
   }
 
-  /** The same for an option by which a command reads keys that it does not name. */
+  /** The same for an option that reads keys which are not among the arguments (SORT BY, GET). */
   #optionRefusal(client: Client, command: Command, group: Group): string | undefined {
     const option = command.spec.readsAnyKey?.(this.#context.args)
     if (option === undefined || this.#check.mayReadAny(client.user, command, this.#context, group))
@@ -63,7 +63,7 @@ export class Permissions {
     return `ERR ${option} option of ${command.spec.name.toUpperCase()} denied due to insufficient ACL permissions.`
   }
 
-  /** The same for a command that has been queued, at EXEC. `group`: that it runs in. */
+  /** The same at EXEC, for a command that was queued. `group`: the group it runs in. */
   refusalAtExec(client: Client, command: Command, args: Args, group: Group): string | undefined {
     return this.#withArgs(args, () => {
       const verdict = this.#verdictOn(client, command, group, 'multi')
@@ -71,7 +71,7 @@ export class Permissions {
     })
   }
 
-  /** The same for a command that waits for its keys, after the rights of its user have changed. */
+  /** The same for a command that waits for its keys, after the permissions of its user have changed. */
   refusalOfWaiting({ client, command, args, group }: WaitingRequest): string | undefined {
     return this.#withArgs(args, () => {
       const verdict = this.#verdictOn(client, command, group, 'toplevel')
@@ -105,7 +105,7 @@ export class Permissions {
     return verdict
   }
 
-  /** What was refused, with one character per byte. */
+  /** The refused command, key or group for ACL LOG, one character per byte. */
   #objectOf(verdict: Exclude<Verdict, typeof ALLOWED>, command: Command): string {
     if (verdict === NO_COMMAND) return command.fullName
     if (verdict === NO_KEY) return this.#context.args.latin1(this.#check.keyAt)

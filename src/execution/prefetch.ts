@@ -31,7 +31,7 @@ export class Prefetch {
     this.#stores[this.#count++] = store
   }
 
-  /** Before a request is run: passes its hash on. `args` is request `i` of the batch, if one has begun. */
+  /** Called before a request runs: passes on its hash. `args` is request `i` of the batch, if one has begun. */
   use(store: Store, args: Args, i: number): void {
     if (this.#count === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_KEY_BYTES) return
     this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)

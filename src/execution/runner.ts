@@ -1,4 +1,5 @@
-// Runs a command's handler: an exception becomes an error reply, and the group is notified of the keys that are about to be written.
+// Runs a command's handler: an exception becomes an error reply. Fences the flights of keys that are about to be
+// written.
 
 import type { Client } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
@@ -7,7 +8,7 @@ import type { Command } from '../commands/spec/ready-command.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 
-/** A command that was deferred, with what it needs to be run. */
+/** A deferred command with the state that it needs to run. */
 export interface Resumable {
   readonly client: Client
   readonly command: Command

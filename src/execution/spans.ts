@@ -1,4 +1,4 @@
-// The spans of commands that wait for loads or for other nodes, and of their way to another node.
+// The spans of commands that wait for loads or for other nodes, and of their hops to other nodes.
 
 import type { Client, CompleteReply } from '../commands/spec/client.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
@@ -8,8 +8,8 @@ import { begin, type Context, NO_PARENT, SpanKind, type Traced } from '../teleme
 const MINUS = 0x2d
 
 /**
- * The span of a command on this node. Without a parent it begins a trace: the context that is active is that of any
- * request of the same event-loop batch.
+ * The span of a command on this node. Without a parent it begins a trace. OpenTelemetry's active context is not used:
+ * it may belong to another request of the same event-loop batch.
  */
 export function beginCommand(
   { peer }: Client,
@@ -29,14 +29,14 @@ export function beginHop(peer: string, group: Group, parent: Context | undefined
   return begin('erinys.hop', SpanKind.CLIENT, attributes, parent ?? NO_PARENT)
 }
 
-/** What completes a command whose span ends with its reply. */
+/** Wraps `complete`, so that the span ends with the reply. */
 export function endingWith(span: Traced | undefined, complete: CompleteReply): CompleteReply {
   if (span === undefined) return complete
   const ending: CompleteReply = (reply, rest) => {
     span.end(errorOf(reply))
     complete(reply, rest)
   }
-  // Its number, its deadline and what releases its keys.
+  // The properties of `CompleteReply`: number, deadline, release.
   return Object.assign(ending, complete)
 }
 

@@ -11,7 +11,7 @@ const SLOTS = 2048
 
 export class CommandTable implements CommandCatalog {
   readonly all: readonly Command[]
-  /** Of commands and subcommands. */
+  /** The number of commands and subcommands. */
   readonly size: number
   readonly #byName = new Map<string, Command>()
   #latest: Command | undefined

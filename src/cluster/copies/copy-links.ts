@@ -1,4 +1,4 @@
-// The link that hot copies come over: one data link to each peer, on which the invalidations of the copies come as well.
+// The links for hot copies: one data link to each peer, which carries both the copies and their invalidations.
 
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
@@ -8,7 +8,7 @@ import type { Peer } from '../links/peer.ts'
 import type { Reply } from '../links/request.ts'
 import type { HotCopies } from './copying.ts'
 
-/** Copies are fetched over the data link with this client number, which no client has. */
+/** Copies are fetched over the data link of this client number, which no client has. */
 const COPY_CLIENT = 0
 
 /** A client whose write is forwarded. */
@@ -46,9 +46,10 @@ export class CopyLinks {
   }
 
   /**
-   * A write of the key of argument `i` is about to be forwarded to its owner. Returns whether this node keeps its copy:
-   * the client must then read none until it has the reply. The invalidation arrives before that if both come over the
-   * same link. Otherwise, or if nobody knows which replies the client awaits (a program), the copy is dropped.
+   * A write of the key of argument `i` is about to be forwarded to its owner. Returns whether this node keeps its copy;
+   * the client must then not read it before it has the reply. If both use the same link, the invalidation arrives
+   * before the reply. Otherwise, or for a client whose outstanding replies are not tracked (a program), the copy is
+   * dropped.
    */
   keepsCopy(client: Writer, args: Args, i: number, owner: Peer): boolean {
     if (client.group.copies === undefined) return false

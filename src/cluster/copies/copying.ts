@@ -45,7 +45,7 @@ export interface GrantedCopy {
   readonly version: number
 }
 
-/** One of eight reads is counted. A key with HOT_COUNT of them is hot: about 60 reads per second. */
+/** One of eight reads is counted. A key with HOT_COUNT counted reads is hot: about 60 reads per second. */
 const SAMPLE_MASK = 7
 const HOT_COUNT = 4
 
@@ -58,7 +58,7 @@ const READS_PER_UPDATE = 16
 const MIN_UPDATES = 4
 const MAX_UPDATES = 100_000
 
-/** Larger values are not sent after a write: they are fetched again if they are still asked for. */
+/** Larger values are not sent after a write: holders fetch them again when they are read. */
 const MAX_UPDATE_BYTES = 16 * 1024
 /** A holder with more unread bytes is not sent new values. */
 const MAX_UNREAD_BYTES = 256 * 1024
@@ -87,7 +87,8 @@ export class HotCopies {
   /** Groups, or their policies, have changed. */
   groupsChanged(): void {
     const { groups, fraction, maxAgeMs, hasher, timers } = this.#options
-    // An invalidation may be lost with a link: a copy may be older than a write for a moment.
+    // None for groups with `onPartition: 'refuse'`: an invalidation may be lost with a link, so a copy may be older
+    // than a write for a moment.
     const copied = new Set(groups.filter(({ refuses }) => !refuses))
     for (const [group, directory] of this.#directories) {
       if (copied.has(group)) continue
@@ -120,7 +121,7 @@ export class HotCopies {
     const isHot = isCounted && this.#sketch.touch(hash)
     if (isCounted) this.#counts.count(hash)
     if (hasCopies) {
-      // The hash is used to find the copy now and to read it later.
+      // The hash is used twice: to find the copy now, and to read it later.
       hasher.prime(buf, start, end, hash)
       const ref = copies.find(buf, start, end)
       if (ref !== NULL_REF) {
@@ -199,7 +200,7 @@ export class HotCopies {
     if (directory === undefined || mayKeep === 0) return undefined
     const deadline = store.records.deadline(ref)
     const left = deadline === 0 ? mayKeep : deadline - this.#options.instant.now
-    // Stale: only the owner can decide whether it may still be served.
+    // A stale value: only the owner can decide whether it may still be served.
     if (left < 0) return undefined
     const { version } = directory
     return { value: copyValue(store, ref), remainingMs: Math.min(mayKeep, left), version }
@@ -239,11 +240,11 @@ export class HotCopies {
     )
   }
 
-  /** The message with the present value of an own key; `undefined`: holders are to fetch it, if they still need it. */
+  /** The message with the current value of an own key; `undefined`: holders have to fetch it if they still need it. */
   #encodeUpdate({ name, store }: Group, key: Buffer, version: number): Buffer | undefined {
     const ref = store.peek(key, 0, key.length)
     if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return undefined
-    // A holder does not know how long the message takes: the value must outlive every lease.
+    // A holder does not know how long the message takes, so the value must live longer than every lease.
     const deadline = store.records.deadline(ref)
     const { instant, maxAgeMs } = this.#options
     if (deadline !== 0 && deadline - instant.now < maxAgeMs) return undefined

@@ -1,10 +1,10 @@
-// Large collections that arrive in parts: each is put together in a store of its own, then its pages are copied in steps.
+// Large collections that arrive in parts: each is assembled in a store of its own, then its pages are copied in steps.
 
 /*
  *   PEER PART <key> <number> <dump of some elements>     number 0, 1, …: 0 begins anew
  *   PEER TAKE <key> <entry without a value>              the key gets what has arrived
  *
- * Until then the key is not held here, as before it is handed over: nothing sees a part of the collection.
+ * Until TAKE the key does not exist here, as before its handover: no command sees a part of the collection.
  */
 
 import type { Group } from '../../group/group.ts'
@@ -22,9 +22,9 @@ const COPIED_PAGES = 128
 interface Arrival {
   readonly from: string
   readonly slot: number
-  /** Where the key belongs. */
+  /** The store of the key's group. */
   readonly store: Store
-  /** Where its parts are put together. */
+  /** The store in which its parts are assembled. */
   readonly parts: Store
   next: number
   copy: PageCopy | undefined
@@ -32,7 +32,7 @@ interface Arrival {
   isOver: boolean
 }
 
-/** A collection that has arrived: it takes its place, as `Store.put`, or is discarded. */
+/** A collection that has arrived: it is stored under its key, as by `Store.put`, or discarded. */
 export interface Arrived {
   put(flags: number): Ref
   discard(): void
@@ -71,7 +71,7 @@ export class Arrivals {
       arrival = { from, slot, store, parts, next: 0, copy: undefined, isComplete: false, isOver: false }
       this.#all.set(name, arrival)
     }
-    // A part that was taken, whose answer was lost.
+    // The part was added before, and the answer was lost.
     if (number < arrival.next) return 'taken'
     const value = number === arrival.next ? Restorable.read(dump, 0, dump.length) : undefined
     if (value instanceof Restorable && value.addTo(arrival.parts, KEY)) {
@@ -117,17 +117,17 @@ export class Arrivals {
     return this.#all.size
   }
 
-  /** Drops what has arrived under a key. */
+  /** Drops the parts of a key. */
   drop(group: Group, key: Uint8Array): void {
     if (this.#all.size !== 0) this.#end(nameOf(group, key))
   }
 
-  /** Drops what has arrived for a store, which is about to be cleared. */
+  /** Drops all parts for a store, which is about to be cleared. */
   dropStore(store: Store): void {
     for (const [name, arrival] of this.#all) if (arrival.store === store) this.#end(name)
   }
 
-  /** Drops what has arrived in a slot: nothing more comes. */
+  /** Drops all parts of a slot: no more will arrive. */
   dropSlot(slot: number): void {
     for (const [name, arrival] of this.#all) if (arrival.slot === slot) this.#end(name)
   }
@@ -137,7 +137,7 @@ export class Arrivals {
     arrival.copy = copy
     while (!copy.step(COPIED_PAGES)) {
       await this.#options.pause()
-      // Its pages are freed.
+      // The store of the parts is dropped, and with it their pages.
       if (arrival.isOver) return
     }
     arrival.isComplete = true

@@ -32,7 +32,7 @@ export interface DeliveryOptions extends PaceOptions {
 
 /** The slots that are handed over. */
 export interface HandedOver {
-  /** To whom the entries of a slot go. */
+  /** The destination of the entries of a slot. */
   destinationOf(slot: number): Destination | undefined
   /** An entry of this slot was written after it was sent. */
   changed(slot: number): void
@@ -50,7 +50,7 @@ interface OutgoingEntry extends TransferredEntry {
 /** The member that receives entries. */
 export class Destination {
   readonly name: string | undefined
-  /** No more entries are sent to it, they are dropped: there is no member, it is gone, or they changed too often. */
+  /** Whether entries are dropped instead of sent: there is no member, it is gone, or they changed too often. */
   isGone: boolean
   batch: OutgoingEntry[] = []
   bytes = 0
@@ -129,7 +129,7 @@ export class Delivery {
       await this.send(store, destination)
   }
 
-  /** Sends a collection in parts, then what else belongs to its key. Resolves when that has been answered. */
+  /** Sends a collection in parts, then the rest of its entry (TTL, tags). Resolves when that has been answered. */
   async #addLarge(
     store: Store,
     destination: Destination,
@@ -178,7 +178,7 @@ export class Delivery {
     }
   }
 
-  /** An entry is about to be removed, as another node has it. */
+  /** Counts an entry that is about to be removed because another node has taken it. */
   #countSent(store: Store, { name }: Destination, ref: Ref): void {
     if (store.records.type(ref) !== ValueType.ABSENT) this.sent.add(name!, store)
   }
@@ -187,7 +187,7 @@ export class Delivery {
     return this.#options.groups.find((each) => each.store === store)
   }
 
-  /** Sends what has been collected, all of it from one store. */
+  /** Sends the collected entries, which are all from one store. */
   async send(store: Store, destination: Destination): Promise<void> {
     const { batch, bytes } = destination
     if (batch.length === 0) return
@@ -241,7 +241,7 @@ export class Delivery {
     this.#removeSent(store, destination, batch, false)
   }
 
-  /** The batch without entries that were removed or changed since: it may have waited for long. */
+  /** The batch without entries that were removed or changed while it waited. */
   #unchanged(
     store: Store,
     destination: Destination,

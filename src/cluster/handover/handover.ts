@@ -17,7 +17,7 @@
  *
  * Invariants:
  *   - An entry is always found: the previous owner keeps it until the new owner has taken it, and answers PEEK with it
- *     meanwhile. So that a PEEK finds nothing means that the new owner has the entry, or that there is none.
+ *     meanwhile. So if a PEEK finds nothing, either the new owner has the entry, or there is none.
  *   - A transferred entry never replaces anything newer. The new owner keeps what it holds, and remembers every key
  *     written, removed or found absent since it gained the slot; flushes count for all keys. If there are too many to
  *     remember, it refuses all further entries of that node: they are lost, but nothing old appears.
@@ -44,9 +44,9 @@ import type { Tally } from './tally.ts'
 
 /** The number of index slots that are visited at a time. */
 const INDEX_SLOTS_PER_SLICE = 256
-/** Time before DONE is sent to the new owner again, if it answers `later`. */
+/** Time before DONE is sent again to a new owner that has answered `later`, ms. */
 const RETRY_MS = 50
-/** The most passes for a slot that changes during each of them. */
+/** Maximum number of passes for a slot that changes during each of them. */
 const MAX_PASSES = 3
 /** Delay before entries left by misrouted requests are dropped together. */
 const MISROUTED_DROP_MS = 1000
@@ -73,7 +73,7 @@ export class Handover {
   readonly #state = new Uint8Array(SLOT_COUNT)
   /** By slot: the number of passes during which it changed. */
   readonly #passes = new Uint8Array(SLOT_COUNT)
-  /** Slots with entries that were written after they were sent. */
+  /** Slots with entries that were written after they had been sent. */
   readonly #changed = new Set<number>()
   readonly #destinationOf: (Destination | undefined)[] = Array(SLOT_COUNT).fill(undefined)
   readonly #destinations = new Map<string | undefined, Destination>()
@@ -110,7 +110,7 @@ export class Handover {
     return this.#delivery.sent
   }
 
-  /** The members to which entries are under way. */
+  /** The members to which entries are being sent. */
   get sendsTo(): string[] {
     const names = new Set<string>()
     if (this.pending > 0)
@@ -207,7 +207,7 @@ export class Handover {
     await this.#pace.start()
     while (this.#startPass()) {
       this.#changed.clear()
-      // By store, not by group: SWAPDB may exchange the stores of groups meanwhile.
+      // Store by store, not group by group: SWAPDB may exchange the stores of groups meanwhile.
       for (const store of new Set(groups.map((group) => group.store))) await this.#walk(store)
       for (const [destination, slots] of this.#finishPass()) void this.#reportDone(destination, slots)
     }
@@ -298,7 +298,7 @@ export class Handover {
   async #tellDone(destination: Destination, slots: readonly number[]): Promise<void> {
     const { name } = destination
     while (name !== undefined && !this.#closed) {
-      // Those that were lost to it another time since then are not done.
+      // Slots that were lost to it again meanwhile are not done.
       const rest = slots.filter((slot) => this.#isDone(slot, destination))
       if (rest.length === 0) break
       const answer = await this.#options

@@ -8,16 +8,16 @@ import { ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
 import type { Pace } from './pace.ts'
 
-/** Collections with more bytes are sent in parts. Streams are not: a part of one is no stream. */
+/** Collections with more bytes are sent in parts; streams are not, as a part of a stream is not a valid stream. */
 export const LARGE_BYTES: number = 256 * 1024
 /** Elements of a part: half a millisecond of work on either side, if they are short. */
 const PART_ELEMENTS = 256
 /** A part with more bytes has fewer elements next time. */
 const PART_BYTES = 64 * 1024
-/** Time before a part that was answered with `later` is sent again. */
+/** Time before a part that was answered with `later` is sent again, ms. */
 const RETRY_MS = 50
 
-/** `unknown`: the receiver knows no parts. */
+/** The receiver's answer to PEER PART. `unknown`: it is of a version without it. */
 type PartAnswer = 'taken' | 'kept' | 'refused' | 'later' | 'unknown'
 export type SendPart = (
   to: string,
@@ -32,13 +32,14 @@ export interface PartsOptions {
   readonly sendPart: SendPart
   /** The group that has this store now; `undefined`: none. */
   readonly groupOf: (store: Store) => Group | undefined
-  /** Whether the key still goes there. */
+  /** Whether the key still has to be sent to this member. */
   readonly isMeant: () => boolean
 }
 
 /**
- * What has become of it: all parts are there, and the rest of the entry may follow; it was changed, removed or is not
- * wanted meanwhile; the receiver has a newer value, or refuses it, or does not know parts.
+ * The outcome. `parts`: all parts were taken, and the rest of the entry may follow. `changed`, `gone`: the key was
+ * changed, or was removed or has another destination. `kept`: the receiver has a newer value. `refused`, `unknown`: see
+ * `PartAnswer`.
  */
 export type PartsOutcome = { readonly parts: number } | 'changed' | 'gone' | 'kept' | 'refused' | 'unknown'
 

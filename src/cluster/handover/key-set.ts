@@ -59,7 +59,7 @@ function place(shard: Int32Array, high: number, low: number): number {
   return at
 }
 
-/** False: it was there already. */
+/** Adds the pair. False: it was there already. */
 function enter(shard: Int32Array, high: number, low: number): boolean {
   const at = place(shard, high, low)
   if (shard[at + 1] !== 0) return false

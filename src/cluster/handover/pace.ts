@@ -1,11 +1,11 @@
-// The pace of a handover: it yields to other work, and keeps to a rate.
+// The pace of a handover: it yields to other work after each time slice, and limits the rate of bytes.
 
 import type { Timers } from '../../bytes/clock.ts'
 import type { Instant } from '../../bytes/instant.ts'
 
 /** Time slice in µs before other work runs. */
 const SLICE_MICROS = 500
-/** Rate limit: shorter waits are added up. */
+/** Rate limit: waits shorter than this are accumulated, ms. */
 const MIN_WAIT_MS = 5
 
 export interface PaceOptions {

@@ -46,7 +46,7 @@ export class PendingWrites {
     }
   }
 
-  /** No queued write starts while this node may have been declared dead. */
+  /** Pauses queued writes while this node may have been declared dead. */
   pause(isPaused: boolean): void {
     for (const { writes } of this.#groups) writes?.setPaused(isPaused)
   }

@@ -1,4 +1,4 @@
-// Passes flushes on to the nodes that have been given slots lately: entries may have gone there ahead of the flush.
+// Relays flushes to nodes that were recently given slots: entries may have moved there ahead of the flush.
 
 /*
  * A flush of a group, or of a tag, runs on every node, but not at the same moment. A node that has run it may gain a slot
@@ -23,7 +23,7 @@ export interface FlushRelayOptions {
   readonly self: string
   readonly instant: Instant
   readonly timers: Timers
-  /** For how long a flush may be on its way to a node, ms: slots released earlier were released after it ran there. */
+  /** The maximum time that a flush takes to reach all nodes, ms: only slots released within it are affected. */
   readonly relayMs: number
   readonly ask: (name: string, group: Group, args: readonly (string | Buffer)[]) => Promise<Reply>
 }
@@ -75,9 +75,9 @@ export class FlushRelay {
     let request = ['PEER', 'FLUSH', path.join(' '), ...tags]
     while (this.#passing.has(flush)) {
       const reply = await ask(to, group, request).catch(() => undefined)
-      // A node of an earlier version refuses it.
+      // A node of an earlier version replies with an error.
       if (String(reply) === 'OK' || reply instanceof Error) break
-      // It has run the flush, and is passing it on.
+      // It has run the flush, and is relaying it.
       if (String(reply) === 'passing') request = ['PEER', 'FLUSHED', path.join(' ')]
       await new Promise<void>((resolve) => void timers.after(RETRY_MS, resolve))
     }

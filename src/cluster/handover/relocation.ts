@@ -11,9 +11,9 @@ import { FlushRelay } from './relay.ts'
 import { Takeover, type TransferredEntry } from './takeover.ts'
 import type { KeyReport, Tally } from './tally.ts'
 
-/** How long to wait for the previous owner before the origin is asked, or this node again, ms. */
+/** How long a previous owner may take to answer PEEK, ms. Then the origin is asked, or the previous owner again. */
 const PEEK_TIMEOUT = 250
-/** The wait before a previous owner is asked again that did not answer, ms. */
+/** The wait before a previous owner that did not answer is asked again, ms. */
 const RETRY_MS = 20
 
 export interface RelocationOptions {
@@ -71,7 +71,7 @@ export class Relocation {
       tally: (to, sent) => this.#tell(to, sent),
       sendPart: async (to, group, key, number, dump) => {
         const reply = await options.ask(to, group, ['PEER', 'PART', key, String(number), dump])
-        // A node of an earlier version.
+        // A node of an earlier version does not know PEER PART.
         if (reply instanceof Error) return 'unknown'
         const answer = String(reply)
         return answer === 'taken' || answer === 'kept' || answer === 'refused' ? answer : 'later'
@@ -132,7 +132,7 @@ export class Relocation {
       instant.refresh()
       if (Buffer.isBuffer(entry)) this.takeover.accept(group, key, entry, from)
       if (entry === null || Buffer.isBuffer(entry)) {
-        // Absent, or not to be kept: it is not asked for again.
+        // There is no entry, or it must not be stored: the key is not asked for again.
         if (this.#peerToAsk(group, key) === from) this.takeover.noteAbsent(group, key, from)
       } else if (group.flights !== undefined) return false
       else if (this.#isClosed) return new Promise(() => undefined)
@@ -140,7 +140,7 @@ export class Relocation {
     }
   }
 
-  /** What commands on all keys must know about the entries of a group here. */
+  /** This node's part of the reports for commands on all keys: see `Tally`. */
   keyReport({ store }: Group): KeyReport {
     const { self, instant } = this.#options
     const { takeover, handover } = this
@@ -183,7 +183,7 @@ export class Relocation {
     return this.takeover.peerToAsk(group, keySlot(key, 0, key.length), key, 0, key.length)
   }
 
-  /** `undefined`: there was no answer in time. */
+  /** Asks the previous owner for an entry (PEER PEEK); `undefined`: there was no answer in time. */
   #peek(from: string, group: Group, key: Buffer): Promise<Reply | undefined> {
     const { timers, ask } = this.#options
     return new Promise((resolve) => {

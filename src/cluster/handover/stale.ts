@@ -85,7 +85,7 @@ export class StaleEntries {
   async #walk(): Promise<void> {
     const { micros, pause, cleaned } = this.#options
     this.#walking = true
-    // The caller is still updating its tables.
+    // In a microtask: the caller is still updating its tables.
     await pause()
     while (this.count > 0) {
       this.#startWalk()

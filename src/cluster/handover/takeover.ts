@@ -1,4 +1,4 @@
-// Receives the entries of slots that this node gained, and keeps them from replacing newer ones. See `Handover`.
+// Receives the entries of slots that this node gained; they never replace newer ones. See `Handover`.
 
 import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
 import type { Group, Watcher } from '../../group/group.ts'
@@ -51,7 +51,7 @@ class Source {
 export class Takeover implements Watcher {
   /** Whether `peerToAsk` must be checked before a command runs. */
   active = false
-  /** How many entries came from each member; and since the start, from any. */
+  /** How many entries came from each member; and since the start, from all members. */
   readonly taken = new Tally()
   received = 0
   readonly #options: TakeoverOptions
@@ -181,7 +181,7 @@ export class Takeover implements Watcher {
     return isStored
   }
 
-  /** Takes a part of a collection from `from`; what belongs to the key besides comes last, by `accept`. */
+  /** Takes a part of a collection from `from`; the rest of the entry (TTL, tags) follows at the end, by `accept`. */
   acceptPart(
     group: Group,
     key: Buffer,
@@ -217,7 +217,7 @@ export class Takeover implements Watcher {
     let refused = 0
     for (const { key, dump } of entries) {
       const outcome = this.accept(group, key, dump, from)
-      // Only of an entry that comes alone: its parts are not put together yet.
+      // Only for an entry that is sent alone: its parts are not assembled yet.
       if (outcome === 'later') return 'later'
       if (outcome === 'refused') refused++
     }
@@ -234,7 +234,7 @@ export class Takeover implements Watcher {
     return 'taken'
   }
 
-  /** The members from which entries are under way. */
+  /** The members from which entries are expected. */
   get takesFrom(): string[] {
     return [...this.#sources.keys()]
   }

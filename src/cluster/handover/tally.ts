@@ -1,4 +1,4 @@
-// How many entries have gone from one node to another, so that commands on all keys count each entry once.
+// Counts the entries that moved from one node to another, so that commands on all keys count each entry once.
 
 /*
  * While slots move, the sum of the nodes' sizes is wrong: nodes are not asked at one moment, and an entry that the new
@@ -9,9 +9,9 @@
  *
  *   the sum of the sizes + the sum of `sent` - the sum of `taken`
  *
- * over the pairs of nodes between which entries are under way. When a node has sent all that another one is to have, it
- * tells that one its count (PEER TALLY), so that an error in the counts (an entry that expires at one node first) ends
- * with the handover.
+ * over the pairs of nodes between which entries are moving. When a node has sent all entries for another one, it sends
+ * its count too (PEER TALLY), so that an error in the counts (an entry that expires at one node first) ends with the
+ * handover.
  */
 
 import type { Store } from '../../store/store.ts'
@@ -57,7 +57,7 @@ export class Tally {
   }
 }
 
-/** What a node says about the entries of a group. */
+/** A node's report about the entries of a group. */
 export interface KeyReport {
   readonly name: string
   readonly size: number
@@ -67,7 +67,7 @@ export interface KeyReport {
   /** By member. */
   readonly sent: Readonly<Record<string, number>>
   readonly taken: Readonly<Record<string, number>>
-  /** To and from which members entries are under way. */
+  /** The members to and from which entries are moving. */
   readonly sendsTo: readonly string[]
   readonly takesFrom: readonly string[]
 }

@@ -17,7 +17,7 @@ const READY = 2
 const CLOSED = 3
 
 export interface ConnectionOptions extends LinkTimeoutOptions {
-  /** Opens a socket to the peer; one of TLS verifies the certificate of the peer. */
+  /** Opens a socket to the peer; with TLS, it verifies the peer's certificate. */
   connect(): Socket
   readonly identity: Identity
 }

@@ -10,7 +10,7 @@ interface DeferredRequest {
 }
 
 export class DeferredReplies {
-  /** Requests, and their bytes, without those that may wait for long. */
+  /** Requests that count against the link's queue limit (blocking ones do not), and their bytes. */
   count = 0
   bytes = 0
   /** The number of the request whose reply is received next; -1: the next reply is not a deferred one. */

@@ -4,7 +4,7 @@
 //   PEER CHALLENGE                                   →
 //                                                    ←   its nonce
 //   PEER HELLO 2 name runId proof nonce              →
-//                                                    ←   [name, runId, proof, what it takes besides…]
+//                                                    ←   [name, runId, proof, features…]
 //
 // Each proof covers both nonces and the side that makes it. So a proof cannot be replayed on another connection, nor
 // reflected to its sender. With TLS it also covers the connection's own binding (tls/session.ts): a man in the middle
@@ -18,8 +18,8 @@ import { encodeRequest, type Reply } from './request.ts'
 export const PEER_VERSION = '2'
 
 /**
- * After its proof, an answerer names what it takes besides: nodes of earlier versions name nothing, and ignore these
- * words. This one takes the trace of requests in PEER CONTEXT.
+ * A feature that an answerer announces after its proof: it accepts traces of requests in PEER CONTEXT. Nodes of earlier
+ * versions announce none, and ignore these words.
  */
 const TAKES_TRACES = 'traces'
 
@@ -38,7 +38,7 @@ export interface Identity extends Hello {
   readonly secret: string
 }
 
-/** The identity that a peer has proven, and what it takes. */
+/** The identity that a peer has proven, and its features. */
 export interface ProvenHello extends Hello {
   readonly takesTraces: boolean
 }
@@ -47,7 +47,7 @@ export interface ProvenHello extends Hello {
 export interface Nonces {
   readonly caller: string
   readonly answerer: string
-  /** Of the TLS connection; empty: there is no TLS. */
+  /** The binding of the TLS connection; empty: there is no TLS. */
   readonly binding?: string
 }
 

@@ -3,7 +3,7 @@
 import type { Receiver } from './receiver.ts'
 import type { SendBuffer } from './send-buffers.ts'
 
-/** Consecutive requests of one receiver in one send buffer. Reused, so that a request allocates nothing. */
+/** Consecutive requests of one receiver in one send buffer. Objects are reused, so that a request allocates nothing. */
 export class RequestRun {
   receiver: Receiver | null = null
   buffer: SendBuffer | null = null

@@ -25,7 +25,7 @@ export class LinkPool implements LinkOwner {
   /** Attempts to reopen the control link since it was last ready. */
   #attempts = 0
   #isClosed = false
-  /** Whether the peer takes traces, as it has said last. */
+  /** Whether the peer accepts traces, by its last handshake. */
   #takesTraces = false
 
   /** @param owner receives the events of all links */

@@ -97,9 +97,9 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
   bytesIn = 0
   /** When the last reply arrived, ms since the epoch; 0: never. */
   repliedAt = 0
-  /** Whether the peer takes traces: as it has said in the handshake. */
+  /** Whether the peer accepts traces, by its last handshake. */
   takesTraces: boolean
-  /** A trace was sent before the handshake has confirmed that. */
+  /** Whether a trace was sent before the handshake has confirmed that. */
   #hasTraces = false
 
   readonly #owner: LinkOwner
@@ -113,7 +113,7 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
   readonly #fullBytes: number
   #wasFull = false
 
-  /** @param takesTraces what the peer has said on an earlier link */
+  /** @param takesTraces whether the peer accepts traces, by the handshake of an earlier link */
   constructor(options: LinkOptions, owner: LinkOwner, takesTraces = false) {
     this.peer = options.peer
     this.takesTraces = takesTraces
@@ -213,7 +213,7 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
     this.#connection.end('the link was closed', false)
   }
 
-  // What the connection reports.
+  // Callbacks of the connection.
 
   onBytes(chunk: Buffer): void {
     this.bytesIn += chunk.length
@@ -237,7 +237,7 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
     this.#outgoing.failAll(reason)
   }
 
-  // What the framer finds.
+  // Callbacks of the incoming side.
 
   get expected(): number {
     return this.#deferred.next >= 0 ? 1 : Math.max(1, this.#outgoing.oldestRunLength)

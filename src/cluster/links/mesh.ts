@@ -149,7 +149,7 @@ export class Mesh {
     this.#options.ready(peer, isNew)
   }
 
-  /** Logs once, not at every further attempt. */
+  /** Logs that the link is broken, once and not at each further attempt. */
   #logBroken(peer: Peer, reason: string): void {
     if (peer.isBroken) return
     peer.isBroken = true

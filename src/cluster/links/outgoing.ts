@@ -21,8 +21,8 @@ const EMPTY = Buffer.alloc(0)
 const SLICE_BYTES = 1024 * 1024
 
 /**
- * A DataView of the sender's buffer halves the time of a copy, but making it takes as long as seven copies. It is made
- * at the eighth copy from the same buffer.
+ * A DataView of the sender's buffer halves the time of a copy, but creating it takes as long as seven copies. It is
+ * created at the eighth copy from the same buffer.
  */
 const VIEW_FROM = 8
 
@@ -129,7 +129,7 @@ export class Outgoing implements SendBufferOwner {
     return bytes
   }
 
-  /** Copies what is not copied yet. After this the senders may reuse their buffers. */
+  /** Copies requests that are not copied yet. After this the senders may reuse their buffers. */
   copyPending(): void {
     this.#copySource()
     this.#viewed = null

@@ -23,7 +23,7 @@ export class Peer {
   copyLink: Link | undefined
   /** Differs for each start of its process; '' before the first contact. */
   runId = ''
-  /** Where clients reach it; `undefined`: it has not said so. */
+  /** The ports at which clients reach it; `undefined`: it has not sent them. */
   clientPorts: ClientPorts | undefined
   /** Whether the loss of the link was logged. */
   isBroken = false
@@ -47,7 +47,10 @@ export class Peer {
     return this.pool.data(n)
   }
 
-  /** The link for reads of the whole keyspace; while the peer is not reachable, the control link, which says so. */
+  /**
+   * The link for reads of the whole keyspace; while the peer is not reachable, the control link, whose sends fail at
+   * once.
+   */
   get bulk(): Link {
     return this.isReachable ? this.pool.bulk() : this.control
   }

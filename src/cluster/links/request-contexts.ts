@@ -1,4 +1,4 @@
-// Request contexts: what a forwarded command depends on besides its bytes, encoded as a small integer and as the PEER
+// Request contexts: the state that a forwarded command depends on besides its bytes, as a small integer and as the PEER
 // CONTEXT command that sets it on a link.
 
 import type { Group } from '../../group/group.ts'
@@ -6,10 +6,10 @@ import type { TraceHeaders } from '../../telemetry/tracing.ts'
 import { encodeRequest } from './request.ts'
 
 /*
- *   bit | 30 …… 13: generation | 12 …… 3: group | 2: RESP3 | 1: in charge | 0: no-touch |
+ *   bit | 30 …… 13: generation | 12 …… 3: group | 2: RESP3 | 1: coordinated | 0: no-touch |
  */
 const NO_TOUCH = 1
-const CHARGE = 2
+const COORDINATED = 2
 const RESP3 = 4
 const GROUP_SHIFT = 3
 const GENERATION_SHIFT = 13
@@ -21,7 +21,7 @@ export const MAX_GROUPS: number = 2 ** (GENERATION_SHIFT - GROUP_SHIFT)
 
 /** The flags of PEER CONTEXT. */
 export const CONTEXT_NO_TOUCH: number = NO_TOUCH
-export const CONTEXT_CHARGE: number = CHARGE
+export const CONTEXT_COORDINATED: number = COORDINATED
 
 /** The part of a client's state that a command depends on. */
 export interface RequestContext {
@@ -34,7 +34,9 @@ export class RequestContexts {
   /** Counts the epochs, so that contexts of different epochs differ. */
   generation = 1
   #epoch = 0
-  /** By their numbers; a number is given again only after all others were: requests of a removed group may be under way. */
+  /**
+   * By their numbers; a number is given again only after all others were: requests of a removed group may be in flight.
+   */
   readonly #groups: Group[] = []
   readonly #numbers = new Map<Group, number>()
   /** Where the search for the next number begins. */
@@ -49,7 +51,7 @@ export class RequestContexts {
     this.#latest = groups[0]
   }
 
-  /** Groups were added or removed: these are all now. */
+  /** Groups were added or removed. `groups`: the whole list. */
   groupsChanged(groups: readonly Group[]): void {
     const left = new Set(groups)
     for (const group of this.#numbers.keys()) if (!left.has(group)) this.#numbers.delete(group)
@@ -85,25 +87,25 @@ export class RequestContexts {
   /**
    * The context as a number.
    *
-   * @param isCharge whether this node is in charge of the request, and the peer sends it back if it does not own its
-   *   keys. The context then carries no epoch: another node may have named the peer as the owner, which this node's
+   * @param isCoordinated whether this node coordinates the request, so that the peer sends it back if it does not own
+   *   its keys. The context then carries no epoch: another node may have named the peer as the owner, which this node's
    *   table of owners does not say.
    */
-  encode(group: Group, protocol: 2 | 3, noTouch: boolean, isCharge: boolean): number {
+  encode(group: Group, protocol: 2 | 3, noTouch: boolean, isCoordinated: boolean): number {
     if (group !== this.#latest) {
       this.#latest = group
       this.#latestNumber = this.#numbers.get(group) ?? this.#numberOfRemoved(group)
     }
     return (
-      ((isCharge ? NO_EPOCH : this.generation) << GENERATION_SHIFT) |
+      ((isCoordinated ? NO_EPOCH : this.generation) << GENERATION_SHIFT) |
       (this.#latestNumber << GROUP_SHIFT) |
       (protocol === 3 ? RESP3 : 0) |
-      (isCharge ? CHARGE : 0) |
+      (isCoordinated ? COORDINATED : 0) |
       (noTouch ? NO_TOUCH : 0)
     )
   }
 
-  /** A command of a removed group may still be on its way. */
+  /** A command of a removed group may still be in flight. */
   #numberOfRemoved(group: Group): number {
     return Math.max(0, this.#groups.indexOf(group))
   }
@@ -139,7 +141,7 @@ export class RequestContexts {
   #wordsOf(context: number): string[] {
     const group = this.#groups[(context >> GROUP_SHIFT) & (MAX_GROUPS - 1)]
     const protocol = (context & RESP3) === 0 ? '2' : '3'
-    const flags = String(context & (NO_TOUCH | CHARGE))
+    const flags = String(context & (NO_TOUCH | COORDINATED))
     const epoch = context >> GENERATION_SHIFT === NO_EPOCH ? 0 : this.#epoch
     return ['PEER', 'CONTEXT', group.name, protocol, flags, String(epoch)]
   }

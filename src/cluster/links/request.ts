@@ -24,7 +24,7 @@ function isText(arg: string | Buffer): arg is string {
   return typeof arg === 'string'
 }
 
-/** The same in one buffer, as most requests are heartbeats. */
+/** The same for arguments that are all text, in one buffer: most requests are heartbeats. */
 function encodeTexts(args: readonly string[]): Buffer {
   let text = `*${args.length}\r\n`
   for (const arg of args) text += `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`
@@ -55,7 +55,7 @@ export function parseReplies(bytes: Buffer): Reply[] {
   return replies
 }
 
-/** The bulk string that is all there is, if so. A parser is not needed for the answer to a heartbeat. */
+/** The only reply, if it is one bulk string: the answer to a heartbeat needs no parser. */
 function onlyBulk(bytes: Buffer): Buffer | undefined {
   if (bytes[0] !== DOLLAR) return undefined
   let length = 0
@@ -72,7 +72,7 @@ function isLineEnd(bytes: Buffer, at: number): boolean {
   return bytes[at] === LINE_END[0] && bytes[at + 1] === LINE_END[1]
 }
 
-/** A reply that came in parts as a whole. */
+/** Joins the parts of a reply. */
 export function wholeReply(first: Buffer, rest: readonly Buffer[]): Buffer {
   return rest.length === 0 ? first : Buffer.concat([first, ...rest])
 }

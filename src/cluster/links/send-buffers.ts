@@ -13,7 +13,7 @@ const BUFFER_REQUESTS = 4096
 const SMALL_BYTES = 4096
 const SMALL_REQUESTS = 256
 
-/** How many free buffers, and small ones, are kept for reuse. The others are left to the garbage collector. */
+/** How many free large and small buffers are kept for reuse. Others are left to the garbage collector. */
 const KEPT_BUFFERS = 32
 const KEPT_SMALL = 1024
 

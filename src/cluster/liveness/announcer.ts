@@ -19,7 +19,7 @@ export interface AnnouncerOptions {
 }
 
 export class Announcer {
-  /** What was announced last. */
+  /** The last announced view. */
   view: View
   isSettled = false
   isIsolated = false
@@ -36,7 +36,7 @@ export class Announcer {
   /** @param report what this node tells its peers, as text */
   announce(view: readonly Member[], isIsolated: boolean, report: string): void {
     const { events, conclusions } = this.#options
-    // First of all: entries must be dropped before an event that lets the node serve.
+    // This comes first: entries must be dropped before any event that lets the node serve.
     if (conclusions.takeDeclaredDead() && this.isSettled) events.onDeclaredDead()
     const isLeaseCheckRunning = conclusions.isLeaseCheckRunning()
     if (this.isLeaseCheckRunning !== isLeaseCheckRunning) {

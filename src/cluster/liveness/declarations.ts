@@ -13,7 +13,10 @@ export class Declarations {
   readonly #declared: (name: string) => void
   #isDeclaredDead = false
 
-  /** @param declared what a peer has sent and is still on its way must not be run any more */
+  /**
+   * @param declared called with a peer that was declared dead: requests from it that are in flight must not run any
+   * more
+   */
   constructor(peers: PeerTable, declared: (name: string) => void) {
     this.#peers = peers
     this.#declared = declared
@@ -58,7 +61,7 @@ export class Declarations {
     if (health.status !== 'down' || status === 'down') return
     this.declare(name, state.runId, now)
     if (!this.isCutOff) state.declaredDead()
-    // One that leaves in order refuses new connections while its last requests are still under way.
+    // A peer that is leaving refuses new connections while its last requests are still in flight.
     if (health.suspicion !== 'refused' || state.message?.leaving !== true) this.#declared(name)
   }
 

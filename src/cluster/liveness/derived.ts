@@ -1,6 +1,6 @@
-// What follows from the states of the peers and is needed with every message: kept until a state changes.
+// Caches values that are derived from the states of the peers and needed for every message, until a state changes.
 //
-// Heartbeats mostly repeat what is known. Without this, each one would cost a pass over all peers.
+// Most heartbeats repeat a known state. Without the cache, each one would cost a pass over all peers.
 
 import type { ListDifference, MemberNames } from '../membership/member-names.ts'
 import type { View } from './events.ts'

@@ -35,11 +35,12 @@
 // - A message of an ended run, or one older than the newest of its run, has no effect.
 // - There is no view before the detector is settled.
 //
-// SEAM. The rest of the program uses `Detector`, the types of events.ts, and of a StateMessage only `name`, `runId`
-// and `leaving`. The detector opens no connections and sends nothing: its caller reports what happened on links, calls
-// `tick`, and sends what `exchange` writes. Only batches (heartbeats/batch.ts) use a timer. So another protocol (SWIM,
-// leases in etcd) replaces this folder and the caller's heartbeat loop (control-channel.ts), and nothing else. Receiving a
-// heartbeat and answering it is synchronous and depends on no client's request, so both may be done ahead of these.
+// INTERFACE. The rest of the program uses `Detector`, the types of events.ts, and of a StateMessage only `name`,
+// `runId` and `leaving`. The detector opens no connections and sends nothing: its caller reports what happened on
+// links, calls `tick`, and sends what `exchange` writes. Only batches (heartbeats/batch.ts) use a timer. So another
+// protocol (SWIM, leases in etcd) replaces this folder and the caller's heartbeat loop (control-channel.ts), and
+// nothing else. Receiving a heartbeat and answering it is synchronous and depends on no client's request, so both may
+// be done ahead of these.
 
 import type { LinkFailure } from '../links/link.ts'
 import type { Member } from '../member.ts'
@@ -207,7 +208,7 @@ export class Detector {
     this.#conclude(now)
   }
 
-  /** What an ownership message to the peer contains besides slots. */
+  /** The part of an ownership message to the peer that is not about slots. */
   heartbeatPart(name: string): HeartbeatPart {
     return { serial: this.exchange.serial, tombstone: this.#declarations.tombstoneOf(name) }
   }
@@ -227,7 +228,7 @@ export class Detector {
     this.#conclude(now)
   }
 
-  /** Time has passed. To be called with each heartbeat, and whenever this process may have been paused. */
+  /** Time has passed. Call with each heartbeat, and whenever this process may have been paused. */
   tick(): void {
     const now = this.#run()
     const { name: self } = this.#options.self
@@ -335,7 +336,7 @@ export class Detector {
       if (peer.health.isAlive) waiting.add(name)
     }
     this.#leaseCheck = new LeaseCheck(waiting, this.exchange.serial, now + this.#options.timeout)
-    // A heartbeat sent now brings the answers soonest.
+    // Makes the announcer send heartbeats now: their answers end the lease check.
     this.#announcer.repeatReport()
     this.#conclude(now)
     return now
@@ -351,7 +352,10 @@ export class Detector {
     this.#declarations.observeRun(name, runId)
   }
 
-  /** Something about a peer was learned: concludes now, or for several messages together. What makes this node stop or resume serving does not wait. */
+  /**
+   * There is news of a peer: concludes now or, in a large cluster, for several messages together. News that stop or
+   * resume serving are never delayed.
+   */
   #concludeSoon(name: string, now: number): void {
     this.#derived.peerChanged(name)
     const isUrgent =
@@ -365,7 +369,7 @@ export class Detector {
     if (isDue || this.#batch.isDue(now, this.#peers.listed.size, later)) this.#conclude(now)
   }
 
-  /** Computes what follows from all that is known, and announces what is new. Listeners may call the detector. */
+  /** Recomputes the view and the report, and announces changes. Listeners may call the detector. */
   #conclude(now: number): void {
     this.#derived.changed()
     this.exchange.changed()

@@ -1,4 +1,4 @@
-// The interface of failure detection: what the detector is given, what it reports, and which events it emits.
+// The interface of failure detection: the detector's options, its reports and its events.
 
 import type { Clock, Timers } from '../../bytes/clock.ts'
 import type { Member } from '../member.ts'

@@ -1,4 +1,4 @@
-// What one peer has told this node: its latest state, and the tombstones that concern this node.
+// The latest state that one peer has sent, and its tombstones that concern this node.
 
 import { MemberNames } from '../membership/member-names.ts'
 import type { StateMessage, Tombstone, Tombstones } from './state.ts'
@@ -26,7 +26,7 @@ export class PeerState {
   stateSerial = 0
   /** The version of this node's state that the peer has; 0: none, or it does not say. */
   seen = 0
-  /** What `update` compares of a message without a version, as text. */
+  /** The part of a message without a version that `update` compares, as text. */
   #content = ''
   /** The last list that it has sent, and its fingerprint. */
   #list: MemberNames | undefined
@@ -162,7 +162,7 @@ export class PeerState {
    * Whether a conflict ends with this message: the peer had declared this node dead and served its slots, while this
    * node served them too. Entries stored here after the tombstone was first seen are as invalid as those before.
    *
-   * @param isOutdated whether a newer message was received before: what this one says about this node is over
+   * @param isOutdated whether a newer message was received before: this one's statements about this node are obsolete
    * @param cameAlive whether the peer became alive with this message
    * @param owns whether this node is in its own view
    * @param epoch the epoch of this node

@@ -50,7 +50,7 @@ export function collectReports(
   if (present) eligible.add(self)
   for (const [name, { health, state }] of peers) {
     if (state.message?.leaving) {
-      // It cannot hand slots over to a member that it does not know.
+      // A member cannot hand slots over to one that it does not know.
       const list = health.isAlive ? state.otherList(listed) : undefined
       for (const missing of list === undefined ? [] : listed.without(list)) barred.add(missing)
       continue

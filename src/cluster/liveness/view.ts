@@ -72,7 +72,7 @@ export function resolveView(candidates: ReadonlySet<string>, reports: ReportSet)
   ) {
     members.delete(worst)
     times.delete(worst)
-    // Its suspicions no longer count.
+    // The suspicions of a removed member no longer count.
     for (const name of graph.get(worst)?.keys() ?? []) {
       const rest = (times.get(name) ?? 0) - 1
       if (rest > 0) times.set(name, rest)
@@ -92,8 +92,8 @@ export function suspectsMajority(
   let others = candidates.size - 1
   for (const name in suspects) {
     if (name === reporter || !candidates.has(name)) continue
-    // A refused connection is proof that the process has ended, and says nothing about the reporter's connections. Nor
-    // does its list.
+    // A refused connection proves that the process has ended, and says nothing about the reporter's own connections;
+    // neither does a list without the member.
     if (suspects[name] === 'refused' || suspects[name] === 'unlisted') others--
     else suspected++
   }

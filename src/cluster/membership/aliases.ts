@@ -1,4 +1,4 @@
-// Which node a listed address belongs to: a list may spell an address in another way than its node announces it.
+// Maps listed addresses to the names that nodes announce: a list may spell an address differently.
 
 import { addressName, type Member, parseAddress } from '../member.ts'
 

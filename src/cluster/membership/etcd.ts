@@ -81,7 +81,7 @@ export class EtcdMembership implements Membership {
     this.#self = self
     this.#watcher = watcher
     this.#list = new MemberList((list) => watcher.changed(list))
-    // Not retried: a missing package stays missing.
+    // Not retried: the package is not installed.
     const session = await this.#open()
     await this.#connect(session)
   }

@@ -7,12 +7,12 @@ import type { ListDifference } from './member-names.ts'
 /** The warning is repeated after this long, ms. */
 const REPEAT = 300_000
 
-/** Names shown of a list; clusters have up to hundreds. */
+/** How many names of a list are shown; clusters have up to hundreds. */
 const SHOWN = 5
 
 export interface ListAgreementOptions {
   readonly differences: () => readonly ListDifference[]
-  /** The names of members that compute other owners of the slots. */
+  /** The names of members that compute a different slot assignment. */
   readonly otherVersions: () => readonly string[]
   /** Whether this node lists that name, or it is its own. */
   readonly lists: (name: string) => boolean
@@ -58,17 +58,17 @@ export class ListAgreement {
     log.warn({}, problem)
   }
 
-  /** What the members disagree about, and what follows; undefined: nothing. */
+  /** The disagreement of the members and its consequence, for operators; undefined: there is none. */
   get problem(): string | undefined {
     const problems = [this.#versionProblem, this.#listProblem].filter((each) => each !== undefined)
     return problems.length === 0 ? undefined : problems.join('; ')
   }
 
-  /** Such nodes never have the same epoch, so they grant each other no votes. */
+  /** Members of such versions never have the same epoch, so they grant each other no votes. */
   get #versionProblem(): string | undefined {
     const names = this.#options.otherVersions()
     if (names.length === 0) return undefined
-    return `members assign slots in another way than this node: ${shown(names)}: they cannot agree about owners, run the same version of Erinys on all nodes`
+    return `members assign slots differently from this node: ${shown(names)}: they cannot agree about owners, run the same version of Erinys on all nodes`
   }
 
   get #listProblem(): string | undefined {

@@ -1,4 +1,4 @@
-// The port through which a node learns the members of its cluster: a fixed list, DNS or etcd.
+// The interface of membership, from which a node learns the members of its cluster: a fixed list, DNS or etcd.
 
 import type { Member } from '../member.ts'
 

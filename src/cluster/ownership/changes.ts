@@ -1,12 +1,12 @@
-// The slots that this node has gained and lost, by the member that had or gets their entries, until the listeners are
-// notified; and whether others have moved.
+// Collects the slots that this node has gained and lost, by the member that has or gets their entries, until the
+// listeners are notified; and whether slots of other members have moved.
 
 export interface ChangeEvents {
   /** This node now owns these slots. `from` hands their entries over; `undefined`: there are none. */
   readonly gained: (slots: readonly number[], from: string | undefined) => void
   /** This node no longer owns these slots. `to` receives their entries; `undefined`: they are dropped. */
   readonly lost: (slots: readonly number[], to: string | undefined) => void
-  /** Another member owns slots than this node knew, which it has neither gained nor lost itself. */
+  /** The known owner of some slots has changed from one other member to another. */
   readonly moved: () => void
 }
 

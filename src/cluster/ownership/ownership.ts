@@ -76,7 +76,7 @@ export class Ownership {
   /**
    * The epoch sent with a forwarded request, or 0 while ownership is unsettled. If the peer has the same one, and it is
    * not 0, both nodes agree about every slot, and the peer need not check who owns the key. A request that its sender
-   * is in charge of does not carry it: see `RequestContexts.encode`.
+   * coordinates does not carry it: see `RequestContexts.encode`.
    */
   get agreedEpoch(): number {
     return this.isPending || this.#view?.members.length === 0 ? 0 : this.epoch
@@ -219,7 +219,7 @@ export class Ownership {
     for (const slot of slots) if (this.#givenTo[slot] === index) this.#givenTo[slot] = 0
   }
 
-  /** A request that was sent to the one known before may be outstanding: later ones must not overtake it. */
+  /** Requests that were sent to the previously known owner may be in flight: later ones must not overtake them. */
   #learnOwner(slot: number, owner: number): void {
     if (this.owners[slot] === owner) return
     this.owners[slot] = owner
@@ -315,7 +315,8 @@ export class Ownership {
       }
       const owner = this.owners[slot]
       if (live.has(owner)) continue
-      // The member that is gone may have owned it, or was only to own it. Another one that does says so (`held`).
+      // The member that is gone may have owned the slot, or was only its target owner. Another owner would answer
+      // `held`.
       before ??= this.#withoutSelf(view)
       if (before[slot] === UNKNOWN_OWNER) this.#gain(slot, false, undefined)
       else this.owners[slot] = before[slot]

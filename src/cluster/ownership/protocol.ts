@@ -35,8 +35,8 @@
  *     older than the last one of that member is not answered.
  *
  * Failures: when an owner is declared dead, nobody answers `held`, and the target owner gains its slots as soon as all
- * live members have granted their votes. Not before: that a member is gone which was to own a slot does not mean that
- * it did. While nodes join together their views differ for a moment, and a third one may still own the slot. Only a
+ * live members have granted their votes. Not before: a member that is gone and was the target owner of a slot need not
+ * have owned it. While nodes join together their views differ for a moment, and a third one may still own it. Only a
  * node that is alone takes slots without votes (`#confirmed` is 0); it asks for the votes when it sees others, and
  * gives such a slot up at once if the target changes first. A node that learns that it was declared dead drops
  * everything and owns nothing until it has been granted votes again (`declaredDead`). Between the two events both may

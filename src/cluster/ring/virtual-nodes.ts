@@ -138,7 +138,7 @@ export class VirtualNodes {
           const own = distanceAt(level, this.#fractions[node]) / this.#weights[member]
           if (own > nearest || (own === nearest && member > owners[slot])) continue
           if (own < distance || (own === distance && member <= owner)) continue
-          // Another virtual node of the member may be nearer: then it was refused before.
+          // If another virtual node of the member is nearer, the member was tried at that distance, and is full.
           if (this.#distance(member, slot) !== own) continue
           nearest = own
           owners[slot] = member

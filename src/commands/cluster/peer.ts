@@ -3,7 +3,7 @@
 import { SUPERUSER } from '../../access/user.ts'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { answerHello, makeNonce, PEER_VERSION } from '../../cluster/links/handshake.ts'
-import { CONTEXT_CHARGE, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
+import { CONTEXT_COORDINATED, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
 import type { Args } from '../../resp/args.ts'
 import { OK } from '../../resp/reply.ts'
 import { Collection } from '../../store/value.ts'
@@ -257,7 +257,7 @@ function hello(c: Context): void {
       name,
       runId,
       agreedGeneration: -1,
-      isCharge: false,
+      isCoordinated: false,
       groupName: '',
       isUnknownGroup: false,
     }
@@ -278,7 +278,7 @@ function setContext(c: Context): void {
   const flags = Number(args.latin1(4))
   client.protocol = args.latin1(3) === '3' ? 3 : 2
   client.noTouch = (flags & CONTEXT_NO_TOUCH) !== 0
-  peer.isCharge = (flags & CONTEXT_CHARGE) !== 0
+  peer.isCoordinated = (flags & CONTEXT_COORDINATED) !== 0
   peer.agreedGeneration = host.cluster?.requests.agreedGeneration(Number(args.latin1(5))) ?? -1
   const traceparent = args.count > 6 ? args.latin1(6) : ''
   client.trace =

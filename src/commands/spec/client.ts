@@ -36,8 +36,8 @@ export interface PeerSession {
   readonly runId: string
   /** The generation of this node's view that the peer shares; -1: the peer has a different view. */
   agreedGeneration: number
-  /** It is in charge of its requests: one whose keys this node does not own is sent back to it. */
-  isCharge: boolean
+  /** Whether the peer coordinates its requests: one whose keys this node does not own is sent back to it (`?`). */
+  isCoordinated: boolean
   /** The name of the group of its requests; empty: none yet. */
   groupName: string
   /** Its requests are for a group that this node does not have. */

@@ -28,9 +28,9 @@ interface WaitedKey {
   readonly group: Group
   readonly name: string
   readonly waiting: Set<Waiting>
-  /** How many of them are to be told that the key has no value of their type. */
+  /** How many of them end when the key has no value of their type any more (`KeyWait.lost`: XREADGROUP). */
   losable: number
-  /** Whether it was seen to have a value since it is among those that were written. */
+  /** Whether the key was seen with a value since it is in `#ready`. */
   hasHadValue: boolean
 }
 
@@ -43,9 +43,11 @@ export interface KeyWaitsParts {
   readonly permissions: Permissions
   readonly context: Context
   readonly host: Host
-  /** The node that owns a key of a waiting command by now, or '' if that is not known; `undefined`: this node. */
+  /**
+   * The name of the node that owns the keys of a waiting command now; '' if it is not known; `undefined`: this node.
+   */
   readonly ownerOf: (waiting: Waiting) => string | undefined
-  /** Runs a command in a group that writes to its origin. */
+  /** Runs a waiting command anew, in a group that writes to its origin. */
   readonly runAgain: (waiting: Waiting) => void
   /** Sends a command of a client of this node to the owner of its keys. */
   readonly resend: (waiting: Waiting) => void
@@ -53,16 +55,16 @@ export interface KeyWaitsParts {
 
 export class KeyWaits implements Waits, Watcher {
   readonly #parts: KeyWaitsParts
-  /** The context of commands that are served while another one is the executor's. */
+  /** A context of its own: the executor's may be in use by another command. */
   readonly #context: Context
   readonly #runner: Runner
   readonly #groups = new Map<Group, WaitedGroup>()
   readonly #all = new ShortLivedSet<Waiting>()
-  /** Keys that were written. */
+  /** Keys that were written and whose waiting clients are still to be served. */
   readonly #ready = new Set<WaitedKey>()
-  /** A microtask will serve them. */
+  /** Whether a microtask will serve them. */
   #isScheduled = false
-  /** A command of a waiting client runs: its writes are noted afterwards. */
+  /** Whether a command of a waiting client is running: the keys that it writes are noted afterwards. */
   #isServing = false
 
   constructor(parts: KeyWaitsParts) {
@@ -140,8 +142,9 @@ export class KeyWaits implements Waits, Watcher {
     if (this.#isServing) return
     const key = this.#groups.get(group)?.keys.get(bytes.toString('latin1', start, end))
     if (key === undefined) return
-    // Redis: in a transaction, keys are served in the order in which they were created. It is not known yet whether this
-    // command creates the key: one that is still without a value has only been asked for until now (LPOP).
+    // Redis: in a transaction, keys are served in the order in which they were created. This is called before the
+    // write, so a key without a value now was not created by the earlier writes that were noted for it (an LPOP, for
+    // example).
     if (this.#ready.has(key) && !key.hasHadValue) {
       key.hasHadValue = group.store.peek(bytes, start, end) !== NULL_REF
       if (!key.hasHadValue) this.#ready.delete(key)
@@ -154,7 +157,7 @@ export class KeyWaits implements Waits, Watcher {
     this.written(group, bytes, start, end)
   }
 
-  /** The keys of the group are removed, or exchanged with those of another one. */
+  /** All keys of the group are removed (FLUSHDB), or exchanged with those of another group (SWAPDB). */
   flushed(group: Group): void {
     const keys = this.#groups.get(group)?.keys.values()
     for (const key of [...(keys ?? [])]) this.#note(key)
@@ -169,8 +172,8 @@ export class KeyWaits implements Waits, Watcher {
   }
 
   /**
-   * The owners of slots have changed: commands continue where their keys are. Another node sends its clients' commands there
-   * itself, as for a request that has come to the wrong node.
+   * The owners of slots have changed: commands of this node's clients go on waiting at the new owner of their keys. A
+   * command of another node's client is answered with a redirection, and that node sends it to the new owner.
    */
   ownersChanged(): void {
     if (this.#all.size === 0) return
@@ -185,7 +188,7 @@ export class KeyWaits implements Waits, Watcher {
     })
   }
 
-  /** The group is removed: what waits for its keys ends with this error. */
+  /** The group is removed: commands that wait for its keys end with this error. */
   end(group: Group, error: Buffer): void {
     for (const waiting of [...this.#all]) if (waiting.group === group) waiting.finish(error)
   }
@@ -213,7 +216,7 @@ export class KeyWaits implements Waits, Watcher {
     }
   }
 
-  /** Makes the context that of a command that waits. Returns the type of the key in argument `i`; `undefined`: it has no value. */
+  /** Sets the context for a waiting command. Returns the type of the value of key `i`; `undefined`: it has none. */
   #prepare(waiting: Waiting, i: number): ValueType | undefined {
     const { group } = waiting
     this.#runner.resume(waiting, group)
@@ -225,7 +228,7 @@ export class KeyWaits implements Waits, Watcher {
     const context = this.#context
     const { command, group } = waiting
     if (command.isWrite && group.writes !== undefined) {
-      // What it takes has to be written to the origin, too: it begins anew, and waits again if others are faster.
+      // Its change has to be written to the origin first: it runs anew, and waits again if another client was faster.
       if (waiting.release()) this.#parts.runAgain(waiting)
       return
     }
@@ -245,7 +248,7 @@ export class KeyWaits implements Waits, Watcher {
     }
   }
 
-  /** Lets a command write its reply. Returns whether it has done so: then it waits no longer. */
+  /** Runs `run`, which writes the reply of a waiting command or returns false. Returns whether the wait has ended. */
   #reply(waiting: Waiting, run: () => unknown): boolean {
     const { telemetry } = this.#parts.host
     const { command, client, args } = waiting

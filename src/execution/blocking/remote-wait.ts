@@ -1,4 +1,4 @@
-// A command of a client that waits for keys at their owner, another node.
+// A blocking command of a client of this node that waits for its keys at another node, their owner.
 
 import type { Sender } from '../../cluster/links/receiver.ts'
 import { tell } from '../../cluster/links/request.ts'
@@ -8,24 +8,24 @@ import { errorReply } from '../../resp/reply.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** How it ends before its time. */
+/** How the owner is asked to end the wait before its timeout (PEER UNBLOCK). */
 type Ending = 'TIMEOUT' | 'ERROR' | 'CANCEL'
 
 export class RemoteWait implements ClientWait {
-  /** It has its reply, or needs none. */
+  /** Whether it has its reply, or needs none any more. */
   isOver = false
-  /** When its time ends, ms of the monotonic time, wherever it waits; `undefined`: never. */
+  /** When its timeout ends, whichever node it waits at, ms of the monotonic clock; `undefined`: never. */
   readonly deadline: number | undefined
   readonly #client: Client
   readonly #complete: CompleteReply
   readonly #refusal: () => string | undefined
-  /** Where the owner has deferred its reply, and under which number. */
+  /** The link over which the owner has deferred the reply, and the number of the reply. */
   #link: Sender | undefined
   #number = 0
   #ending: Ending | undefined
 
   /**
-   * Later commands of the client wait for it.
+   * Later commands of the client wait until this one is over.
    *
    * @param refusal the error if the client's user may not run it (any more)
    */
@@ -38,14 +38,14 @@ export class RemoteWait implements ClientWait {
     client.waits.set(0, this)
   }
 
-  /** The owner has deferred the reply: the client waits there. */
+  /** The owner has deferred the reply: the command waits there. */
   begins(link: Sender, number: number): void {
     this.#link = link
     this.#number = number
     if (this.#ending !== undefined) this.#send(this.#ending)
   }
 
-  /** The link to the owner broke. Returns whether the client was waiting there. */
+  /** The link to the owner broke. Returns whether the command was waiting there. */
   lost(): boolean {
     const wasWaiting = this.#link !== undefined
     this.#link = undefined
@@ -77,13 +77,13 @@ export class RemoteWait implements ClientWait {
     this.complete(errorReply(refusal))
   }
 
-  /** This node owns the keys now: the client waits here. */
+  /** This node owns the keys now: the command goes on as `wait`, on this node. */
   continuesAs(wait: ClientWait): void {
     if (this.#ending === 'CANCEL') wait.cancel()
     else if (this.#ending !== undefined) wait.unblock(this.#ending === 'ERROR')
   }
 
-  /** The owner replies, unless it has done so already. */
+  /** Asks the owner to end the wait; it replies, unless it has done so already. */
   #end(ending: Ending): void {
     this.#ending = ending
     this.#send(ending)

@@ -18,7 +18,7 @@ const NOTHING = Buffer.alloc(0)
 
 interface WaitingCommand extends DeferredCommand {
   readonly wait: KeyWait
-  /** Of its keys, each once. */
+  /** The names of its keys, each once. */
   readonly names: readonly string[]
   /** Whether later commands of its client wait for it. */
   readonly isExclusive: boolean
@@ -27,11 +27,11 @@ interface WaitingCommand extends DeferredCommand {
 interface WaitingParts {
   readonly timers: Timers
   readonly instant: Instant
-  /** Called once, when it waits no longer. */
+  /** Called once, when the wait has ended. */
   readonly ended: (waiting: Waiting) => void
   /** The error if its client's user may not run it (any more). */
   readonly refusalOf: (waiting: Waiting) => string | undefined
-  /** Called at the end of its time, to reply. */
+  /** Called when the timeout is over, to reply. */
   readonly timedOut: (waiting: Waiting) => void
 }
 
@@ -70,7 +70,7 @@ export class Waiting implements ClientWait, WaitingCommand {
   start(): void {
     const { client, wait } = this
     if (this.isExclusive) client.pending.isExclusive = true
-    // Another node's link carries commands of many clients: what this one waits for may be behind it.
+    // A link of another node carries commands of many clients: the write that this one waits for may be behind it.
     else this.complete.release?.()
     const { number } = this
     const before = client.waits.get(number)
@@ -93,7 +93,7 @@ export class Waiting implements ClientWait, WaitingCommand {
   }
 
   cancel(): void {
-    // A node that has asked for it wants a reply of any kind.
+    // Another node needs some reply to its request; a client of this node is gone.
     this.finish(this.isExclusive ? NOTHING : UNBLOCKED)
   }
 
@@ -102,14 +102,14 @@ export class Waiting implements ClientWait, WaitingCommand {
     if (refusal !== undefined) this.finish(errorReply(refusal))
   }
 
-  /** The number of its reply, if that goes to another node. */
+  /** The number of its deferred reply to another node; 0: it is a client of this node. */
   get number(): number {
     return this.complete.number ?? 0
   }
 
   /**
-   * Ends with a reply. The client gets it after the present work: commands of the client that wait for it must not run
-   * within a command of another one.
+   * Ends the wait with a reply. The client gets it in a microtask: its own commands that wait for this one must not run
+   * within a command of another client.
    */
   finish(reply: Buffer): void {
     if (!this.#end()) return
@@ -119,7 +119,7 @@ export class Waiting implements ClientWait, WaitingCommand {
     })
   }
 
-  /** Takes the reply when it waits no longer here. */
+  /** Takes the reply after `release`. */
   get completed(): CompleteReply {
     const completed: CompleteReply = (reply, rest) => {
       if (this.isExclusive) this.client.pending.isExclusive = false
@@ -130,7 +130,7 @@ export class Waiting implements ClientWait, WaitingCommand {
     return completed
   }
 
-  /** It waits no longer here, and its reply comes from elsewhere. */
+  /** Ends the wait on this node without a reply, which comes from elsewhere. False: it has ended before. */
   release(): boolean {
     return this.#end()
   }
@@ -145,7 +145,7 @@ export class Waiting implements ClientWait, WaitingCommand {
     return true
   }
 
-  /** A timer of Node.js may be early by a fraction of a millisecond, and is limited to 25 days. */
+  /** Timers of Node.js may fire early by a fraction of a millisecond, and are limited to 25 days. */
   #startTimer(deadline: number): void {
     const { timers, instant } = this.#parts
     const left = Math.max(0, deadline - instant.monotonicMs)

@@ -10,16 +10,16 @@ import { EXPIRES, ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
 import { copyValue, putValue, type Value } from '../../store/value.ts'
 
-/** A command whose load is fenced again and again gives up after this many loads. */
+/** A command fails when this many loads of one of its keys were fenced in a row. */
 export const MAX_ATTEMPTS = 8
 export const CHANGED_IN_EACH = `the key was changed during each of ${MAX_ATTEMPTS} loads`
 
-/** By `keyName`. */
+/** Load results by `keyName`. */
 export type LoadResults = Map<string, LoadResult>
 
 /**
- * A string that identifies a key. Keys too long to be loaded may share one, and then wait for each other needlessly:
- * V8 has no string for the longest keys.
+ * A string that identifies a key. Keys too long to be loaded may share one; their commands then wait for each other
+ * without need. A string cannot hold the longest keys.
  */
 export function keyName(args: Args, i: number): string {
   const length = args.length(i)

@@ -24,7 +24,7 @@ import {
 export interface PendingLoad extends PendingCommand, DeferredCommand {
   readonly loadResults: LoadResults
   missing: number
-  /** When it began to wait, ms of the monotonic time. */
+  /** When it began to wait, ms of the monotonic clock. */
   readonly since: number
   attempts: number
   /** The span of the command; `undefined`: it is not traced. */
@@ -49,7 +49,7 @@ export class Loading {
     const { group } = context
     const current = context.args
     if (command.hasOneKey) {
-      // Most commands miss nothing: they must not make lists to see that.
+      // Most commands miss nothing: this is checked without allocating lists.
       const i = command.firstKey
       if (!group.wouldLoad(current.buf, current.start[i], current.end[i], command.isWrite)) return false
     }
@@ -172,8 +172,8 @@ export class Loading {
 
   /**
    * Keys to load (again): keys that were cached when the command began and are not any more, and keys whose loaded
-   * value was changed or removed before a read-modify-write could use it. A read uses what its load gave, so it loads
-   * no key twice.
+   * value was changed or removed before a read-modify-write could use it. A read uses the result of its load even then,
+   * so it loads no key twice.
    */
   #keysToReload({ args, command, group, loadResults, write }: PendingLoad): number[] {
     return command.keysOf(this.#runner.context, true).filter((i) => {

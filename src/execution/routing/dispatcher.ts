@@ -6,15 +6,14 @@
  * A node forwards the requests of a client to one node on one link, in order, and changes to another node only when it
  * has all replies (`Routing.route`). What the receiver does with a request whose keys it does not own:
  *
- *   - It takes charge of it: it defers the reply, sends the request to the owner it knows, and sends it elsewhere, or
- *     again a little later, until an owner has run it. Until then later requests of the same connection on these keys
- *     wait (`holdKeys`). So none overtakes it, even if this node becomes the owner meanwhile.
- *   - If another node is already in charge (the request's context says so), it answers `?` and the owner it knows.
- *     It never lets such a request wait behind others: two nodes that are in charge of each other's requests would
- *     wait for ever.
+ *   - It becomes the request's coordinator: it defers the reply, sends the request to the owner it knows, and sends it
+ *     elsewhere, or again a little later, until an owner has run it. Until then later requests of the same connection
+ *     on these keys wait (`holdKeys`). So none overtakes it, even if this node becomes the owner meanwhile.
+ *   - If another node already coordinates it (the request's context says so), it answers `?` and the owner it knows.
+ *     It never lets such a request wait behind others: two nodes that coordinate each other's requests would deadlock.
  *
- * Only the owner runs a command. While a slot is between two owners, both name the other one; the request then
- * waits for the moment until the new owner knows.
+ * Only the owner runs a command. While a slot is between two owners, each of them names the other one; the request then
+ * waits until the new owner knows that it owns the slot.
  */
 
 import { keySlot } from '../../bytes/crc16.ts'
@@ -40,9 +39,9 @@ import { type Part, scatter } from './scatter.ts'
 
 export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot"
 
-/** A request fails after it was lost with this many broken links. */
+/** A request fails when this many links have broken before it was answered. */
 const MAX_LOSSES = 8
-/** The same for a request that only one node can answer; it is retried every 5 ms. */
+/** The same for a request that only one node can answer; it is sent again every 5 ms. */
 const MAX_ATTEMPTS = 1000
 /** Attempts at an owner that only this node finds unreachable: other nodes may still reach it and keep it in the cluster. */
 const MAX_TRIES_OF_DEAD_OWNER = 2
@@ -74,7 +73,7 @@ export class Dispatcher implements ForwardedRequests {
     return new ForwardedRequest(forwardContext, this, complete)
   }
 
-  /** The same for a command that may wait for keys at their owner. */
+  /** As `forwardedRequest`, for a command that may block at the owner of its keys (BLPOP). */
   requestOf(
     forwardContext: ForwardContext,
     command: Command,
@@ -98,7 +97,7 @@ export class Dispatcher implements ForwardedRequests {
     return ms === 0 ? undefined : this.#parts.context.instant.monotonicMs + ms
   }
 
-  /** A command that has waited elsewhere waits for the rest of its time only. */
+  /** The request with the rest of its timeout: a blocking command may have waited at another node before. */
   #withTimeLeft({ deadline }: RemoteWait, request: Buffer): Buffer {
     if (deadline === undefined) return request
     const args = readRequest(request)
@@ -134,7 +133,7 @@ export class Dispatcher implements ForwardedRequests {
       const forwarded = this.forwardedRequest(partContext, done)
       forwarded.redirections = whole.redirections
       forwarded.losses = whole.losses
-      forwarded.isCharge = whole.isCharge
+      forwarded.isCoordinated = whole.isCoordinated
       forwarded.waitsSince = whole.waitsSince
       this.send(forwarded, request, owner)
     })
@@ -153,38 +152,38 @@ export class Dispatcher implements ForwardedRequests {
     }
     const peer = cluster.peers[owner]
     if (peer === undefined) {
-      // The owner is no member any more: the next view says who is.
+      // The owner has left the cluster. The next view has another owner.
       this.#sendLater(forwarded, request)
       return
     }
     const { client, group, protocol, noTouch } = forwarded.context
-    const context = cluster.contextOf(group, protocol, noTouch, forwarded.isCharge)
+    const context = cluster.contextOf(group, protocol, noTouch, forwarded.isCoordinated)
     const own = forwarded.isBulk ? peer.bulk : peer.control
     const link = forwarded.member === undefined ? peer.data(client.id) : own
     forwarded.sendOver(link, context, request, 0, request.length)
   }
 
-  /** Sends a request to the one node that can answer it, and retries for as long as that node is alive. */
+  /** Sends a request to the only node that can answer it, and sends it again for as long as that node is alive. */
   sendToMember(forwarded: ForwardedRequest, request: Buffer, owner: number): void {
     forwarded.member = owner
     this.send(forwarded, request, owner)
   }
 
-  /** Takes charge of the context's request, for whose keys this node is asked although it does not own them all. */
-  takeCharge(client: Client, command: Command): void {
+  /** Coordinates the context's request, which was sent to this node although it does not own all of its keys. */
+  coordinate(client: Client, command: Command): void {
     const { context } = this.#parts
     const { args } = context
     const request = requestBytes(args)
     const forwardContext = forwardContextOf(client)
     const positions = command.keysOf(context)
     const complete = deferReply(client)
-    const forwarded = this.#chargeOf(forwardContext, command, args, positions, complete)
-    forwarded.isCharge = true
+    const forwarded = this.#coordinated(forwardContext, command, args, positions, complete)
+    forwarded.isCoordinated = true
     // Later: this command is running, and a part of it may run here.
     queueMicrotask(() => this.#sendToOwners(forwarded, request))
   }
 
-  /** Sends a request that was deferred here to the owners of its keys; this node is in charge of it. */
+  /** Sends a request that was deferred here to the owners of its keys; this node coordinates it. */
   resend(
     forwardContext: ForwardContext,
     command: Command,
@@ -192,15 +191,15 @@ export class Dispatcher implements ForwardedRequests {
     positions: readonly number[],
     complete: CompleteReply,
   ): void {
-    const forwarded = this.#chargeOf(forwardContext, command, args, positions, complete)
-    forwarded.isCharge = true
+    const forwarded = this.#coordinated(forwardContext, command, args, positions, complete)
+    forwarded.isCoordinated = true
     this.#sendToOwners(forwarded, requestBytes(args))
   }
 
   /**
-   * A request of which this node is in charge. One that may wait holds up no others: it may wait for what they write.
+   * A request that this node coordinates. A blocking one holds up no others: it may wait for what they write.
    */
-  #chargeOf(
+  #coordinated(
     forwardContext: ForwardContext,
     command: Command,
     args: Args,
@@ -215,7 +214,7 @@ export class Dispatcher implements ForwardedRequests {
   redirect(forwarded: ForwardedRequest, request: Buffer, to: string): void {
     const { cluster } = this.#parts
     forwarded.redirections++
-    forwarded.isCharge = true
+    forwarded.isCoordinated = true
     if (this.#sendBySlot(forwarded, request)) return
     if (this.#isOwn(request)) {
       this.#sendToOwners(forwarded, request)
@@ -237,7 +236,9 @@ export class Dispatcher implements ForwardedRequests {
     return parts.length === 1 && parts[0].owner === SELF
   }
 
-  /** Sends one request per slot: during a migration the slots may have several owners in other views. False: it is one slot. */
+  /**
+   * Sends one request per slot: in other views the slots may have different owners. False: all keys are in one slot.
+   */
   #sendBySlot(forwarded: ForwardedRequest, request: Buffer): boolean {
     const { table, context, cluster } = this.#parts
     const args = readRequest(request)
@@ -256,7 +257,12 @@ export class Dispatcher implements ForwardedRequests {
     return true
   }
 
-  /** Sends a request to the owners that this node knows after a while, for as long as nodes may take to agree. */
+  /**
+   * Sends a request after a backoff to the owners that this node knows then.
+   *
+   * @param mostMs for how long in total, ms; by default `Cluster.agreementTimeout`
+   * @param error the error after that time; by default the request runs without an owner
+   */
   #sendLater(forwarded: ForwardedRequest, request: Buffer, mostMs?: number, error?: string): void {
     const { cluster, context } = this.#parts
     const { instant } = context
@@ -289,7 +295,7 @@ export class Dispatcher implements ForwardedRequests {
     else queueMicrotask(() => this.#sendToOwners(forwarded, request))
   }
 
-  /** A broken link does not mean that the node is dead, and its keys must not be left out. */
+  /** A broken link does not mean that the node is dead: it is asked again, since its keys must not be left out. */
   #retryMember(forwarded: ForwardedRequest, request: Buffer, member: number, reason: string): void {
     const { cluster } = this.#parts
     const mayAnswer = forwarded.losses < MAX_ATTEMPTS && cluster.status.liveOwners.includes(member)
@@ -307,7 +313,7 @@ export class Dispatcher implements ForwardedRequests {
     if (command === undefined || parts.length === 0)
       forwarded.fail('PEERDOWN the node that was asked has left the cluster')
     else if (parts.length > 1 && command.spec.merge === undefined) {
-      if (forwarded.isCharge) this.#sendLater(forwarded, request, CROSS_SLOT_WAIT, CROSS_SLOT)
+      if (forwarded.isCoordinated) this.#sendLater(forwarded, request, CROSS_SLOT_WAIT, CROSS_SLOT)
       else forwarded.fail(CROSS_SLOT)
     } else if (parts.length > 1) this.scatter(forwarded, command, args, parts)
     else if (forwarded.losses < MAX_TRIES_OF_DEAD_OWNER || !cluster.status.isDown(parts[0].owner))
@@ -320,7 +326,7 @@ export class Dispatcher implements ForwardedRequests {
       )
   }
 
-  /** There is no owner, or only this node cannot reach it: a read is loaded from the origin here, and the result is not stored. */
+  /** No owner is known, or only this node cannot reach it: a read is loaded from the origin here, and not stored. */
   #runWithoutOwner(forwarded: ForwardedRequest, request: Buffer, reason: string): void {
     const { cluster, table, context, runHere } = this.#parts
     const args = readRequest(request)

@@ -6,7 +6,7 @@ import { CUT_OFF, PASSING_FLUSH } from '../../commands/spec/errors.ts'
 import { completeWith, isGone, type ReplyTarget, readReply, writeReply } from './gather.ts'
 import type { Nodes } from './key-reports.ts'
 
-/** The others: `fanOutList`, `fanOutByCursor`. */
+/** The kinds whose replies `merge` combines. The others have files of their own: lists.ts, scans.ts. */
 export type MergedFanOut = Exclude<FanOut, 'list' | 'cursor'>
 
 interface FanOutRequest extends ReplyTarget {
@@ -14,24 +14,24 @@ interface FanOutRequest extends ReplyTarget {
   readonly request: Buffer
   /** Whether this node is partitioned from members that may continue to serve. */
   readonly isCutOff: () => boolean
-  /** Whether it may run twice. */
+  /** Whether the command may run twice on the same node. */
   readonly isRepeatable: boolean
-  /** How long nodes that pass a flush on are waited for, ms. */
+  /** How long to wait in total for nodes that relay a flush, ms. */
   readonly timeout: number
   /** Uniform in [0, 1). */
   readonly random: () => number
 }
 
-/** The wait before a node that passes a flush on is asked whether it has done so, ms. */
+/** The interval at which a node is asked whether it has finished relaying a flush, ms. */
 const PASSING_WAIT = 5
-/** The most times that a write is run again because a node has left meanwhile. */
+/** How often a write runs at most, if nodes leave the cluster while it runs. */
 const MAX_ROUNDS = 5
 
 /**
  * Asks all nodes at once. A node that has left has no keys and is ignored. A write (`ok`) also runs on nodes that
  * join meanwhile: they may have taken over keys from a node before it ran the write. If a node leaves before it has
  * run the write, it runs everywhere again: others may have run it before they took over the keys of that node. A node
- * may have to pass a flush on (see `FlushRelay`): it is asked until it has done so.
+ * that relays a flush (see `FlushRelay`) is asked again until it has finished.
  */
 export function fanOut(whole: FanOutRequest, { ask, owners, after }: Nodes): void {
   const { request, isCutOff } = whole

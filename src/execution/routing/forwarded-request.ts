@@ -21,7 +21,7 @@ import { withArguments } from './request.ts'
 /** The client of a forwarded request, and the state of its session when it was sent. */
 export interface ForwardContext extends RequestContext {
   readonly client: Client
-  /** Where its spans begin; `undefined`: it has no trace, or begins one. */
+  /** The parent of its spans; `undefined`: it is not traced, or begins a trace. */
   readonly trace: Context | undefined
 }
 
@@ -37,7 +37,7 @@ export function forwardContextOf(client: Client): ForwardContext {
   return { client, group, protocol, noTouch, trace }
 }
 
-/** What happens to forwarded requests that got no reply. */
+/** Handles forwarded requests that got no reply: they were redirected, or their link broke. */
 export interface ForwardedRequests {
   /** The node that was asked names `to` as the owner. */
   redirect(forwarded: ForwardedRequest, request: Buffer, to: string): void
@@ -46,16 +46,17 @@ export interface ForwardedRequests {
 }
 
 /**
- * The reply to another node whose request waits no longer here.
+ * The reply that redirects another node's request: `?<owner>[ <position>=<text>]…`, see `Link`.
  *
- * @param resolved by argument: what it is to say at the next node
+ * @param owner the name of the member to ask; '' if none is known
+ * @param resolved arguments to replace, by position: XREAD's `$` becomes the ID that it stood for here
  */
 export function movedTo(owner: string, resolved: ReadonlyMap<number, string> = new Map()): Buffer {
   const changes = [...resolved].map(([at, text]) => ` ${at}=${text}`)
   return Buffer.from(`?${owner}${changes.join('')}\r\n`)
 }
 
-/** Reads what `movedTo` has written. */
+/** The reverse of `movedTo`, without `?`. */
 function readMoved(to: string): { owner: string; resolved: ReadonlyMap<number, string> } {
   const [owner, ...changes] = to.split(' ')
   const resolved = changes.map((change): [number, string] => {
@@ -67,26 +68,26 @@ function readMoved(to: string): { owner: string; resolved: ReadonlyMap<number, s
 
 export class ForwardedRequest implements Receiver {
   context: ForwardContext
-  /** How often it was lost with a broken link, and how often it was redirected. */
+  /** How many links broke before it was answered, and how often it was redirected. */
   losses = 0
   redirections = 0
   /**
-   * Whether this node is in charge of it: a node that does not own its keys sends it back (`?`) instead of passing it
-   * on. See `Dispatcher`.
+   * Whether this node coordinates it: a node that does not own its keys sends it back (`?`) instead of passing it on.
+   * See `Dispatcher`.
    */
-  isCharge = false
+  isCoordinated = false
   /** When this node first had to wait for an owner, ms since the epoch; 0: never. */
   waitsSince = 0
   /** The index of the only node that can answer it; `undefined`: the owners of its keys can. */
   member: number | undefined
   /** It reads the whole keyspace: heartbeats must not wait behind it. */
   isBulk = false
-  /** The client waits for keys; `undefined`: for the reply only. */
+  /** The wait of a blocking command for its keys; `undefined`: it does not block. */
   wait: RemoteWait | undefined
   /** Takes the reply; called once. */
   complete: CompleteReply
   readonly #requests: ForwardedRequests
-  /** The span of the way that it is on. */
+  /** The span of the current hop. */
   #hop: Traced | undefined
 
   constructor(context: ForwardContext, requests: ForwardedRequests, complete: CompleteReply) {
@@ -95,7 +96,7 @@ export class ForwardedRequest implements Receiver {
     this.complete = complete
   }
 
-  /** The spans of its ways are children of this one, which ends with the reply. */
+  /** Makes the spans of its hops children of `span`, which ends with the reply. */
   traceAs(span: Traced | undefined): void {
     if (span === undefined) return
     this.context = { ...this.context, trace: span.context }
@@ -131,7 +132,7 @@ export class ForwardedRequest implements Receiver {
   deferred(link: Sender, number: number): Receiver {
     if (this.wait !== undefined) {
       this.wait.begins(link, number)
-      // It may outlive any number of owners.
+      // The owner has accepted it. It may wait there for long, and move on with its keys any number of times.
       this.losses = 0
       this.waitsSince = 0
     }

@@ -4,7 +4,7 @@ import { parseReplies, type Reply } from '../../cluster/links/request.ts'
 import type { CompleteReply } from '../../commands/spec/client.ts'
 import type { ReplyWriter } from '../../resp/reply.ts'
 
-/** Where the one reply to a command of all nodes goes. */
+/** Where the merged reply to a command on all nodes goes. */
 export interface ReplyTarget {
   readonly protocol: 2 | 3
   readonly reply: ReplyWriter
@@ -20,7 +20,7 @@ export function readReply(bytes: Buffer): Reply {
   }
 }
 
-/** The node that was asked is no member any more. */
+/** Whether a reply says that the node has left the cluster. */
 export function isGone(answer: Reply): boolean {
   return answer instanceof Error && answer.message.startsWith('PEERDOWN')
 }
@@ -36,7 +36,7 @@ export function writeReply(reply: ReplyWriter, value: Reply): void {
   }
 }
 
-/** Lets the reply be written in the client's protocol, and completes the command. */
+/** Writes the reply in the client's protocol, and completes the command. */
 export function completeWith(
   { protocol, reply, complete }: ReplyTarget,
   write: (reply: ReplyWriter) => void,

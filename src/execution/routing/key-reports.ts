@@ -1,4 +1,4 @@
-// What all nodes report about their keys: so that commands on all keys find each key while slots move.
+// Key reports of all nodes: with them, commands on all keys find each key once while slots move.
 
 import type { KeyReport } from '../../cluster/handover/tally.ts'
 import { encodeRequest } from '../../cluster/links/request.ts'
@@ -7,7 +7,7 @@ import type { Ask } from './scatter.ts'
 
 const SIZE = encodeRequest(['PEER', 'SIZE'])
 
-/** The delay before nodes are asked again because one names a node that was not asked, ms, and how often. */
+/** The delay before all nodes are asked again because their reports do not fit together, ms, and how often at most. */
 const RETRY_MS = 5
 const MAX_ROUNDS = 50
 
@@ -19,10 +19,10 @@ export interface Nodes {
   readonly after: (ms: number, run: () => void) => void
 }
 
-/** By node. */
+/** By the number of the node. */
 export type KeyReports = ReadonlyMap<number, KeyReport>
 
-/** Calls `take` with the replies of the nodes that are there, in a turn of its own. */
+/** Asks these nodes. Calls `take` with all replies, in a microtask of its own. */
 export function askNodes(
   { ask }: Nodes,
   nodes: readonly number[],
@@ -34,12 +34,12 @@ export function askNodes(
   for (const node of nodes)
     ask(node, request, (bytes) => {
       replies.set(node, bytes)
-      // Later: a command may be running.
+      // In a microtask: a command may be running.
       if (--missing === 0) queueMicrotask(() => take(replies))
     })
 }
 
-/** Asks all nodes. `undefined`: one of an earlier version is among them. */
+/** Asks all nodes for their reports; `undefined`: a node of an earlier version does not know the request. */
 export function askReports(nodes: Nodes, take: (reports: KeyReports | undefined) => void): void {
   askNodes(nodes, nodes.owners(), SIZE, (replies) => {
     const reports = new Map<number, KeyReport>()
@@ -55,18 +55,18 @@ export function askReports(nodes: Nodes, take: (reports: KeyReports | undefined)
   })
 }
 
-/** Whether entries are under way. */
+/** Whether entries are being handed over. */
 export function isMoving(reports: KeyReports): boolean {
   return [...reports.values()].some(({ sendsTo, takesFrom }) => sendsTo.length + takesFrom.length > 0)
 }
 
-/** Equal as long as no node has received an entry. */
+/** A fingerprint that changes when a node has received an entry. */
 export function stampOf(reports: KeyReports): string {
   const received = [...reports.values()].filter((report) => report.received > 0)
   return JSON.stringify(received.map((report) => [report.name, report.received]).sort())
 }
 
-/** The number of entries of all nodes. */
+/** Asks all nodes for the number of their entries; `undefined` as for `askReports`. */
 export function askSize(nodes: Nodes, take: (size: number | undefined) => void): void {
   let rounds = 0
   let before = ''
@@ -86,7 +86,7 @@ export function askSize(nodes: Nodes, take: (size: number | undefined) => void):
   round()
 }
 
-/** Whether every node has reported that has joined meanwhile, or that another one names. */
+/** Whether the reports are from all current members, and from all nodes that they name. */
 function isComplete(reports: KeyReports, owners: readonly number[]): boolean {
   const names = new Set([...reports.values()].map(({ name }) => name))
   const isKnown = (name: string): boolean => names.has(name)
@@ -98,7 +98,7 @@ function isComplete(reports: KeyReports, owners: readonly number[]): boolean {
   )
 }
 
-/** See `Tally`. */
+/** The number of entries; see `Tally` for the formula. */
 function sizeOf(reports: readonly KeyReport[]): number {
   let sum = 0
   for (const { size } of reports) sum += size
@@ -107,8 +107,9 @@ function sizeOf(reports: readonly KeyReport[]): number {
 }
 
 /**
- * Nodes whose reports contradict each other although no entries are under way. A whole handover may have passed between
- * their reports: then they agree when they are asked again. Otherwise the link between them broke before.
+ * The contradictions between reports of nodes that hand nothing over, as text. A whole handover may have happened
+ * between two reports: then they agree when they are asked again. Otherwise the link between the two nodes broke
+ * before.
  */
 function differenceOf(reports: readonly KeyReport[]): string {
   return pairsOf(reports)

@@ -7,7 +7,7 @@ import { completeWith, isGone, type ReplyTarget, readReply, writeReply } from '.
 import { askNodes, askReports, isMoving, type KeyReports, type Nodes } from './key-reports.ts'
 
 const ASTERISK = 0x2a
-/** Keys that are visited before other work runs. */
+/** Keys that are compared before other work runs. */
 const STEP = 2000
 
 interface List extends ReplyTarget {
@@ -15,9 +15,9 @@ interface List extends ReplyTarget {
 }
 
 /**
- * Asks all nodes. A node that has received entries meanwhile is asked again: one of them may have been at the other
- * node before, and at this one after, it listed its keys. So a key that moves at most once meanwhile is found. Where
- * entries are under way keys are compared: both nodes may have one.
+ * Asks all nodes. A node that has received entries meanwhile is asked again: an entry may have left its previous node
+ * before that one listed its keys, and arrived here after this one did. So a key that moves at most once meanwhile is
+ * found. During a handover duplicates are removed: both nodes may list a key.
  */
 export function fanOutList(list: List, nodes: Nodes): void {
   const lists = new Map<number, Buffer[]>()
@@ -25,7 +25,7 @@ export function fanOutList(list: List, nodes: Nodes): void {
   const collect = (asked: readonly number[], then: () => void): void =>
     askNodes(nodes, asked, list.request, (replies) => {
       for (const [node, bytes] of replies) {
-        // They are not parsed: they may have millions of items.
+        // Lists are not parsed: they may have millions of items.
         if (bytes[0] === ASTERISK) lists.set(node, [...(lists.get(node) ?? []), bytes])
         else {
           const answer = readReply(bytes)
@@ -62,7 +62,7 @@ function hasReceived(node: number, before: KeyReports, after: KeyReports): boole
   return then?.name !== now?.name || then?.received !== now?.received
 }
 
-/** Arrays of bulk strings, which RESP2 and RESP3 write alike, without their headers. */
+/** The elements of an array of bulk strings without its header; RESP2 and RESP3 encode them alike. */
 interface Items {
   readonly count: number
   readonly parts: readonly Buffer[]
@@ -73,7 +73,7 @@ function itemsOf(list: Buffer): Items {
   return { count: parseInteger(list, 1, head), parts: [list.subarray(head + 2)] }
 }
 
-/** Leaves out repeated items, with pauses for other work. */
+/** Removes duplicates. Yields to other work after every `STEP` keys. */
 async function distinct(lists: readonly Buffer[]): Promise<Items[]> {
   const seen = new KeySet()
   const all: Items[] = []

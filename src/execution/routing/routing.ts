@@ -31,20 +31,20 @@ export const HERE = 0
 export const COPY = 1
 /** The reply is written or deferred. */
 const SENT = 2
-/** The command cannot be sent yet: offer it again when the client is resumed. */
+/** The command cannot be routed yet: offer it again when the client is resumed. */
 export const WAIT = 3
 export type Route = typeof HERE | typeof COPY | typeof SENT | typeof WAIT
 
 /** `forwardsMost` is updated after this many commands with one key. */
 const SAMPLE_SIZE = 256
 
-/** Commands that list the keys of all nodes at once: each may hold millions of keys of each node until all have replied. */
+/** How many commands may list the keys of all nodes at a time: each holds the replies of all nodes in memory. */
 const MAX_LISTS = 4
 
 export class Routing {
   /** Whether most commands of clients are forwarded: prefetching from the local store is then wasted work. */
   forwardsMost = false
-  /** Commands that list the keys of all nodes, and clients that wait to run one. */
+  /** Running commands that list the keys of all nodes, and clients that wait to run one. */
   #lists = 0
   readonly #listWaiters = new Waiters()
   #routed = 0
@@ -72,7 +72,7 @@ export class Routing {
     }
     if (client.peer !== undefined) return cluster.isAlone ? HERE : this.#checkPeer(client, command)
     if (client.routedByView !== cluster.ownersVersion) {
-      // Requests routed by the previous view must be answered before any is sent to another owner: keeps the order per key.
+      // The order per key: requests routed by the previous view are answered before one is sent to another owner.
       if (client.awaitsReplies) return WAIT
       client.routedByView = cluster.ownersVersion
     }
@@ -88,9 +88,9 @@ export class Routing {
     this.#sent++
     if (cluster.redirects && !client.isProgram) return client.asking ? HERE : this.#redirect(slot, owner)
     const peer = cluster.peers[owner]
-    if (peer === undefined) return this.#takeCharge(client, command)
+    if (peer === undefined) return this.#coordinate(client, command)
     if (command.loadsThrough) {
-      // A copy may be older than the watch of its key, or than the client's own write.
+      // A copy may be older than a WATCH of its key, or than the client's own write.
       const mayBeCopy = client.watch === undefined && !(client.hasForwardedWrite && awaitsWrite(client))
       if (mayBeCopy && cluster.copies.serve(client.group, args, i, peer.name)) return COPY
     } else if (command.isWrite && cluster.keepsCopy(client, args, i, peer)) client.hasForwardedWrite = true
@@ -144,7 +144,7 @@ export class Routing {
     return SENT
   }
 
-  /** The same for a request that has spans, or waits: its reply has a place of its own. */
+  /** The same for a request that is traced or may block: its reply has a place of its own in the output queue. */
   #forwardAlone(
     client: Client,
     command: Command,
@@ -173,7 +173,7 @@ export class Routing {
   /** A peer's request runs here if this node owns its keys or the peer has the same view. */
   #checkPeer(client: Client, command: Command): Route {
     const cluster = this.#cluster
-    const { agreedGeneration, isCharge, isUnknownGroup } = client.peer as NonNullable<Client['peer']>
+    const { agreedGeneration, isCoordinated, isUnknownGroup } = client.peer as NonNullable<Client['peer']>
     if (isUnknownGroup) {
       this.#context.reply.error(UNKNOWN_PEER_GROUP)
       return SENT
@@ -184,15 +184,15 @@ export class Routing {
       const slot = keySlot(args.buf, args.start[i], args.end[i])
       const owner = cluster.owners[slot]
       if (owner === SELF) continue
-      if (!isCharge && !command.mayWait) return this.#takeCharge(client, command)
+      if (!isCoordinated && !command.mayWait) return this.#coordinate(client, command)
       reply.raw(movedTo(cluster.peers[owner]?.name ?? ''))
       return SENT
     }
     return HERE
   }
 
-  #takeCharge(client: Client, command: Command): Route {
-    this.#dispatcher.takeCharge(client, command)
+  #coordinate(client: Client, command: Command): Route {
+    this.#dispatcher.coordinate(client, command)
     return SENT
   }
 
@@ -217,7 +217,7 @@ export class Routing {
       if (owner === SELF) return HERE
       const peer = cluster.peers[owner]
       return peer === undefined
-        ? this.#takeCharge(client, command)
+        ? this.#coordinate(client, command)
         : this.#forward(client, command, args, peer)
     }
     if (command.spec.merge === undefined) reply.error(CROSS_SLOT)
@@ -259,8 +259,8 @@ export class Routing {
     const cluster = this.#cluster
     const asksEveryNode = client.asksEveryNode || (cluster.redirects && !client.isProgram)
     if (asksEveryNode && command.isForEveryNode) return HERE
-    // It may see every key: outstanding requests of the client must end first, and later ones wait for it. They use
-    // other links.
+    // A command on all keys is ordered with all other commands of the client: it waits for outstanding requests, and
+    // later ones wait for it, since they use other links.
     if (client.awaitsReplies) return WAIT
     if (kind === 'list' && this.#lists >= MAX_LISTS) {
       this.#listWaiters.add(client)

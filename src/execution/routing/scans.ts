@@ -18,10 +18,10 @@ import { askReports, type KeyReports, type Nodes, stampOf } from './key-reports.
  * be returned twice, as SCAN may.
  */
 
-/** Cursors of a scan within one node are below this. */
+/** The cursors of one node are below this. */
 const LOCAL_CURSORS = 2 ** 32
 const SECOND_PASS = 2 ** 52
-/** A scan that began on another connection is taken to have begun this long ago, ms. */
+/** A scan that was begun on another connection counts as begun this long ago, ms. */
 const LONGEST_SCAN_MS = 60_000
 
 interface CursorScan extends ReplyTarget {
@@ -31,7 +31,7 @@ interface CursorScan extends ReplyTarget {
   readonly steps: () => readonly ScanStep[]
 }
 
-/** Whether a scan began when there were other nodes. */
+/** Whether a cursor is one of a scan over several nodes. */
 export function isOfAllNodes(args: Args): boolean {
   return Number(args.latin1(1, 32)) >= LOCAL_CURSORS
 }
@@ -39,7 +39,7 @@ export function isOfAllNodes(args: Args): boolean {
 export function fanOutByCursor(scan: CursorScan, nodes: Nodes): void {
   const { client, args } = scan
   const text = args.latin1(1, 32)
-  // The arguments are gone when the reports are there.
+  // Copied: the context's arguments are reused before the reports arrive.
   const parts = Array.from({ length: args.count }, (_, i) => args.copy(i))
   if (text !== '0') {
     step(scan, nodes, text, parts)
@@ -63,7 +63,7 @@ function step(scan: CursorScan, nodes: Nodes, text: string, parts: Buffer[]): vo
     endPass(scan, nodes, pass, [])
     return
   }
-  // It began when its node was alone, whose keys may be elsewhere by now.
+  // The cursor of a node that was alone: its keys may have moved since, so the scan begins anew.
   if (cursor > 0 && cursor < LOCAL_CURSORS) parts[1] = Buffer.from('0')
   // The node that is asked handles an invalid or unknown cursor: it answers an error or ends the scan.
   if (cursor >= LOCAL_CURSORS)

@@ -28,7 +28,7 @@ export function scatter(whole: Whole, ask: Ask): void {
   const { command, args, parts } = whole
   const replies: Reply[] = []
   let missing = parts.length
-  // All are encoded before any is sent: this node's own part runs at once and may reuse the arguments.
+  // All requests are encoded before one is sent: this node's own part runs at once and may reuse the arguments.
   const requests = parts.map((part) => encodeRequest(partArguments(command, args, part)))
   parts.forEach(({ owner }, i) => {
     ask(owner, requests[i], (bytes) => {

@@ -1,4 +1,4 @@
-// Runs a block: at once, or after its keys are here, or at the node that owns its keys.
+// Runs a block: at once, or after its keys are loaded or fetched, or at the node that owns its keys.
 
 import type { Client } from '../../commands/spec/client.ts'
 import type { Context } from '../../commands/spec/context.ts'
@@ -20,9 +20,9 @@ import { type BlockForwarding, NO_WATCH } from './forwarding.ts'
 import type { RemoteWatch } from './remote-watch.ts'
 import { elementsOf } from './splice.ts'
 
-/** A block that runs, or waits for loads, with what it needs to be run. */
+/** A block that runs or waits for loads, with the state that it needs to run. */
 interface PendingBlock {
-  /** For a block of another node: its connection. */
+  /** The client; for a block that another node has sent, the connection of that node. */
   readonly client: Client
   readonly block: Block
   readonly loads: BlockLoads
@@ -32,11 +32,11 @@ interface PendingBlock {
   /** EXEC or PEER EXEC, and its arguments. */
   readonly exec: Command
   args: Args
-  /** When it began, ms of the monotonic time. */
+  /** When it began, ms of the monotonic clock. */
   readonly since: number
-  /** Begins when it loads; `undefined`: it does not, or is not traced. */
+  /** The span, which begins with the first load; `undefined`: nothing is loaded, or it is not traced. */
   span?: Traced | undefined
-  /** Takes the reply if that was deferred. */
+  /** Takes the reply; `undefined`: the reply is not deferred. */
   complete?: (reply: Buffer) => void
 }
 
@@ -76,7 +76,7 @@ export class BlockExecution {
     })
   }
 
-  /** The reply of another node to the commands with keys, completed by those of the others, which are run now. */
+  /** Merges another node's replies to the commands with keys with the replies to the others, which run here now. */
   #withOwnReplies(client: Client, exec: Command, block: Block, bytes: Buffer): Buffer {
     if (block.every(({ positions }) => positions.length > 0)) return bytes
     const replies = elementsOf(bytes)
@@ -195,7 +195,7 @@ export class BlockExecution {
     const held = { keys: keyNamesOf(block), bytes, write: true }
     pending.add(held)
     if (isExclusive) pending.isExclusive = true
-    // The block itself applies CLIENT REPLY.
+    // The block itself applies CLIENT REPLY to its commands.
     const { replyMode } = client
     client.replyMode = 'on'
     const complete = context.defer()
@@ -208,7 +208,7 @@ export class BlockExecution {
     }
   }
 
-  /** The loads of a block have ended: runs it. */
+  /** The loads of a block have ended: runs it, or replies with an error. */
   #finish(pending: PendingBlock, error: string | undefined, writes?: BlockWrites): void {
     const { client, watch, exec, args, protocol, isSilent } = pending
     const context = this.#context

@@ -8,7 +8,7 @@ import { type Context, within } from '../../telemetry/tracing.ts'
 import { CHANGED_IN_EACH, hasZeroTtl, keyName, MAX_ATTEMPTS } from '../loading/load-results.ts'
 import type { Block, BlockCommand } from './block.ts'
 
-/** Commands that set or remove their keys whatever these hold; SET only without a condition. */
+/** Commands that set or remove their keys regardless of their values; SET only without a condition. */
 const REPLACING: ReadonlySet<string> = new Set('set setex psetex mset del unlink'.split(' '))
 
 interface NeededKey {
@@ -21,11 +21,11 @@ interface NeededKey {
 
 export class BlockLoads {
   readonly #block: Block
-  /** By group and name. Only keys that were missing at some time. */
+  /** Keys that were missing at some time, by group and name. */
   readonly #needed = new Map<Group, Map<string, NeededKey>>()
   readonly #loadsFirst: (entry: BlockCommand) => boolean
   readonly #contextOf: () => Context | undefined
-  /** Reads that were counted as misses, and as hits of their other keys, when their loads began. */
+  /** Reads whose keys were counted as hits and misses already, when their loads began. */
   readonly #counted = new Set<BlockCommand>()
   #attempts = 0
 

@@ -49,7 +49,7 @@ export class BlockRunner {
       if (entry.command.fullName === 'client|reply') isSilent = session.client.replyMode === 'off'
       if (isSilent) reply.rewind(mark)
     }
-    // Of a block of another node, whose HELLO was not run here.
+    // In a block that another node has sent: its HELLO ran there.
     if (session.client.protocol === protocol) reply.protocol = protocol
     context.inTransaction = false
     context.args = args

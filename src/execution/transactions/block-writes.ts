@@ -33,7 +33,7 @@ import type { BlockRunner } from './block-run.ts'
 interface WritingGroup {
   readonly group: Group
   readonly writes: Writes
-  /** By latin1. */
+  /** By the key as latin1. */
   readonly keys: Map<string, Buffer>
   readonly scratch: { group: Group | undefined }
   /** By key: whether the command that has set it last gives a TTL; whether the last one removes keys that are not cached. */
@@ -83,7 +83,7 @@ export class BlockWrites {
       }
       for (const i of positions) writing.keys.set(args.latin1(i), args.copy(i))
     }
-    // All blocks wait for groups in the same order: none waits for another one that waits for it.
+    // All blocks lock groups in the same order, so that they cannot deadlock.
     this.#groups = [...byGroup.values()].sort((a, b) => (a.group.name < b.group.name ? -1 : 1))
   }
 

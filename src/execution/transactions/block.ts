@@ -1,4 +1,4 @@
-// A block: the commands of a transaction on their way to be run, each with its group and its keys.
+// A block: the commands of a transaction that is to run, each with its group and its keys.
 
 import type { Context } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'

@@ -1,4 +1,4 @@
-// The keys that a client watches at another node, their owner.
+// The keys that a client of this node watches at another node, their owner.
 
 import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Peer } from '../../cluster/links/peer.ts'

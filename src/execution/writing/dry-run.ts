@@ -19,7 +19,7 @@ export interface DryRunResult {
   readonly refusal?: string
 }
 
-/** The command as a dry run sees it, or the commands of a transaction. Keys are given by their index. */
+/** What a dry run executes: a command, or the commands of a transaction. Keys are given by their index. */
 export interface DryRunnable {
   /** Whether the client gives a TTL with the value. Asked for after `run`. */
   readonly givesTtl: (key: number) => boolean

@@ -36,7 +36,7 @@ const DELETE_COMMANDS = new Set(['del', 'unlink'])
 const EXISTENCE_COMMANDS = new Set(['setnx', 'msetnx', 'rename', 'renamenx', 'restore'])
 /** Commands that change TTLs: in the cache only, but in order with the pending writes of the key. */
 const TTL_COMMANDS = new Set(['expire', 'pexpire', 'expireat', 'pexpireat', 'persist', 'getex'])
-/** Commands that may write to another group, or read keys that are not among their arguments. */
+/** Not possible in groups that write: they may write to another group, or read keys that are not arguments. */
 const IMPOSSIBLE_COMMANDS = new Set(['copy', 'move', 'sort'])
 
 /** The error for a write that the group does not allow. */
@@ -84,7 +84,7 @@ interface PendingWrite extends PendingCommand, DeferredCommand {
   readonly plain: PlainWrite | undefined
 }
 
-/** What a command waits for. */
+/** Lets a blocking command wait that found nothing. */
 type LetWait = (wait: KeyWait, written: PendingWrite) => void
 
 export class OriginWrites {

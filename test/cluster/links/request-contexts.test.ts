@@ -39,12 +39,12 @@ test('a context has group, protocol, flags and epoch', () => {
 })
 
 // The member that was named as owner may be handing the slot over at this moment.
-test('a request that this node is in charge of carries no epoch, so that the receiver checks the owner', () => {
+test('a request that this node coordinates carries no epoch, so that the receiver checks the owner', () => {
   const contexts = new RequestContexts(groups)
   contexts.epoch = 7
-  const charge = contexts.encode(groups[0], 2, false, true)
-  expect(charge).not.toBe(contexts.encode(groups[0], 2, false, false))
-  expect(words(contexts.command(charge))[5]).toBe('0')
+  const coordinated = contexts.encode(groups[0], 2, false, true)
+  expect(coordinated).not.toBe(contexts.encode(groups[0], 2, false, false))
+  expect(words(contexts.command(coordinated))[5]).toBe('0')
 })
 
 test('contexts of successive epochs differ, however many there are', () => {

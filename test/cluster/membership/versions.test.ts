@@ -53,7 +53,7 @@ test('a warning names the members of another version, until they run this one', 
     hear(message)
   }
   const warning =
-    'members assign slots in another way than this node: b:7000: they cannot agree about owners, run the same version of Erinys on all nodes'
+    'members assign slots differently from this node: b:7000: they cannot agree about owners, run the same version of Erinys on all nodes'
   expect(logged).toEqual([warning])
   expect(agreement.problem).toBe(warning)
 

@@ -39,7 +39,7 @@ export class Exchange {
     this.#own = new OwnState({ name: options.self.name, runId: options.runId })
   }
 
-  /** The state may be another one than before. */
+  /** The state may have changed. */
   changed(): void {
     this.#hasChanged = true
   }

@@ -1,8 +1,8 @@
-// This node's state as its heartbeats tell it: encoded once for each change, whatever the number of peers.
+// This node's state as its heartbeats carry it: encoded once per change, whatever the number of peers.
 
 import type { StateMessage } from '../state.ts'
 
-/** What differs between the messages that tell the same state. */
+/** The fields that differ between messages with the same state. */
 export type Envelope = Required<Pick<StateMessage, 'serial' | 'at' | 'seen'>> &
   Pick<StateMessage, 'answers' | 'answersAt' | 'lease' | 'listed'>
 

@@ -49,10 +49,10 @@ export function isRepeat(value: unknown): value is Repeat {
 
 /** The message that a repeat stands for. `newest`: the newest one of the sender's run. `undefined`: it is not known. */
 export function wholeOf(repeat: Repeat, newest: StateMessage | undefined): StateMessage | undefined {
-  // An older one has no effect but that it was received.
+  // An older message has no effect other than showing that the sender is alive.
   if (newest === undefined || (newest.version !== repeat.repeats && newest.serial <= repeat.serial))
     return undefined
-  // Field by field: copying with `...` takes more time than all the rest that a repeat costs.
+  // Field by field: copying with `...` takes more time than everything else that a repeat costs.
   return {
     name: newest.name,
     runId: newest.runId,
