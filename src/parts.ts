@@ -121,7 +121,7 @@ export function createParts(config: NodeConfig, options: NodeOptions): NodeParts
     encodingLimits,
     timers: systemTimers,
     random: Math.random,
-    gather: (depart: () => void) => turn.gather(depart),
+    gather: (dispatch: () => void) => turn.gather(dispatch),
     reportFault: (err: unknown) => log.error({ err }, 'the result of a load could not be stored'),
   }
   const groups = config.groups.map((policy) => new Group(policy, environment))
@@ -196,7 +196,7 @@ export function createParts(config: NodeConfig, options: NodeOptions): NodeParts
         settings,
         cluster: config.cluster,
         http: config.http,
-        mostClients: (wanted) => server.mostClients(wanted),
+        allowedClients: (wanted) => server.allowedClients(wanted),
         limitHttp: (connections) => server.limitHttp(connections),
         apply: (changed) => server.applySettings(changed),
       }),

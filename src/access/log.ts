@@ -24,7 +24,7 @@ export interface LogEntry extends Refused {
 }
 
 /** Redis: `ACL_LOG_GROUPING_MAX_TIME_DELTA`. */
-const MOST_BETWEEN_MS = 60_000
+const MAX_BETWEEN_MS = 60_000
 /** Only the latest entries are compared: an attacker must not make the search long. */
 const COMPARED = 10
 /** An object or a name may be as long as a request. Redis keeps it all. */
@@ -62,7 +62,7 @@ export class AccessLog {
         (entry) =>
           entry.reason === refused.reason &&
           entry.context === refused.context &&
-          Math.abs(now - entry.updatedAt) <= MOST_BETWEEN_MS &&
+          Math.abs(now - entry.updatedAt) <= MAX_BETWEEN_MS &&
           entry.object === object &&
           entry.username === username,
       )

@@ -1,4 +1,4 @@
-// What a node prints when it has started: lines of the log, or a short overview on a terminal.
+// The output of a node that has started: lines of the log, or a short overview on a terminal.
 
 import type { Logger } from 'pino'
 import { addressName } from '../cluster/member.ts'
@@ -50,7 +50,7 @@ export function logAdvice(log: Logger, { config }: LoadedConfig): void {
   if (advice !== undefined) log.info(advice)
 }
 
-/** Where HTTP is answered, as one types it into a browser. */
+/** The URL of the HTTP gateway, for a browser. */
 export function httpText({ host, port, tls }: Address): string {
   return `${tls ? 'https' : 'http'}://${addressName(host, port)}`
 }
@@ -85,16 +85,16 @@ export function bannerText(
   return `${headline(loaded)}\n\n${lines.join('\n')}\n`
 }
 
-/** `127.0.0.1:7000`, `127.0.0.1:7001 by TLS`, `/run/erinys.sock`. */
+/** `127.0.0.1:7000`, `127.0.0.1:7001 with TLS`, `/run/erinys.sock`. */
 export function addressText({ host, port, tls = false }: Address): string {
-  return port === 0 ? host : `${addressName(host, port)}${tls ? ' by TLS' : ''}`
+  return port === 0 ? host : `${addressName(host, port)}${tls ? ' with TLS' : ''}`
 }
 
 function headline(loaded: LoadedConfig): string {
   return `erinys ${version} on Node.js ${process.version}, ${sourceText(loaded)}`
 }
 
-/** A command that shows a load; the demo group has a key called Tom. */
+/** A command to try; in the demo group it loads the key Tom. */
 function tryText({ config }: LoadedConfig, address: Address, hasPassword: boolean): string {
   const [first] = config.groups
   const password = hasPassword ? ' --askpass' : ''

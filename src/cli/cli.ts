@@ -126,7 +126,7 @@ program
     '--pass <password>',
     'its password; other users of the machine can read flags: ERINYS_REQUIREPASS is safer',
   )
-  .option('--tls', 'connect by TLS')
+  .option('--tls', 'connect with TLS')
   .option('--cacert <file>', "CA of the nodes' certificates, PEM (default: the CAs that Node.js knows)")
   .option('--cert <file>', 'certificate to show to the nodes, PEM')
   .option('--key <file>', 'private key of that certificate, PEM')

@@ -11,7 +11,7 @@ import { contextOptions, loadMaterial } from '../tls/material.ts'
 
 const TIMEOUT_MS = 10_000
 
-/** As whom the node is asked; by default as the default user, with `requirepass`. */
+/** The user with which the node is asked; by default the default user, with `requirepass`. */
 export interface Login {
   readonly user?: string
   readonly pass?: string
@@ -59,7 +59,7 @@ export async function runningDiffText(
   }
 }
 
-/** Where the node is: its port, the one for TLS, or its Unix socket. */
+/** The address of the node: its port, its TLS port, or its Unix socket. */
 function reachOf(config: NodeConfig): { readonly place: string; readonly options: RedisOptions } {
   const { port, tlsPort, unixsocket, bind } = config
   if (port === 0 && tlsPort === 0 && unixsocket !== '')
@@ -69,7 +69,7 @@ function reachOf(config: NodeConfig): { readonly place: string; readonly options
   if (port !== 0 || tlsPort === 0) return { place: addressName(host, port), options: { host, port } }
   const material = loadMaterial(config)
   const secureContext = createSecureContext(contextOptions(material.client, material, config))
-  // It is this machine: the certificate is for the names by which others ask.
+  // The node is on this machine; its certificate names the addresses that others use.
   const tls = { secureContext, rejectUnauthorized: false }
   return { place: addressName(host, tlsPort), options: { host, port: tlsPort, tls } }
 }

@@ -13,7 +13,7 @@ import { settingNames } from '../config/settings.ts'
 import { asText } from './log.ts'
 import { LogOutput } from './log-output.ts'
 
-const MOST_NODES = 64
+const MAX_NODES = 64
 const LAST_PORT = 65_535
 
 /** The message of a node to its parent process: it listens. */
@@ -37,7 +37,7 @@ export const MEMBER: Flags = { peers: '127.0.0.1:1', announce: '127.0.0.1:1' }
  * @throws ConfigError
  */
 export function countNodes(count: string, flags: Flags): number {
-  const { data, error } = whole(2, MOST_NODES).safeParse(count)
+  const { data, error } = whole(2, MAX_NODES).safeParse(count)
   const problems = error === undefined ? [] : [`--nodes: ${error.issues[0].message}`]
   for (const name of OWN_SETTINGS) {
     if (flags[name] !== undefined)
@@ -213,7 +213,7 @@ export class LocalNodes {
     const { log } = this.#options
     if (!this.#listening.has(port)) {
       if (this.#stops !== 0) return
-      // It has printed the reason. The others would print the same, or wait for it.
+      // The node has printed the reason. The others would print the same, or wait for it.
       for (const line of early) process.stderr.write(`${line}\n`)
       this.#code = 1
       this.stop()

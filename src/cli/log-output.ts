@@ -1,4 +1,4 @@
-// Where the log goes: standard output or error, written without ever ending the process or making it wait.
+// The destination of the log: standard output or error. Writing never ends the process or blocks it.
 
 import { writeSync } from 'node:fs'
 import type { DestinationStream } from 'pino'
@@ -9,7 +9,7 @@ const MAX_WAITING_BYTES = 2 ** 20
 /** How often a full pipe is tried again, ms. */
 const RETRY_MS = 50
 
-/** How often, at the end of the process. */
+/** How often it is tried at the end of the process. */
 const LAST_TRIES = 3
 
 const LINE_END = Buffer.from('\n')
@@ -36,7 +36,7 @@ export class LogOutput implements DestinationStream {
   #waiting: Buffer[] = []
   #waitingBytes = 0
   #isScheduled = false
-  /** Whether a line was written in part. */
+  /** Whether a line was written only in part. */
   #isTorn = false
   /** Lines dropped since one was last written, and why. */
   #lost = 0

@@ -57,7 +57,7 @@ export function asText(line: string): string {
   const rest = Object.entries(fields)
     .filter(([name, value]) => name !== 'pid' && !isNamed(String(msg), value))
     .map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
-  // The message of the line has what a stack of one line says.
+  // A stack of one line says the same as the message of the log line.
   const stack = err?.stack?.includes('\n') ? `\n${err.stack}` : ''
   return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${msg}${rest.join('')}${stack}\n`
 }

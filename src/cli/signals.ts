@@ -1,4 +1,4 @@
-// Signals: which ones close the program in order, which ones reload or report, and which ones are ignored.
+// Signals: which of them close the program, reload, report, or are ignored.
 
 import { constants } from 'node:os'
 

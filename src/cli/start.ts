@@ -26,7 +26,7 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
   const path = loaded.file === undefined ? undefined : resolve(loaded.file)
   // Before the origins start: the file may change while they do.
   const known = path === undefined ? undefined : await ConfigWatch.digestOf(path)
-  /** As the file was last read. */
+  /** The setting when the file was last read. */
   let isWatching = config.watchConfig
   const isTerminal = process.stdout.isTTY
   const log = createProcessLog(config.loglevel, isTerminal)
@@ -57,13 +57,13 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
     })
   if (isMember)
     process.once('disconnect', () => {
-      // The reader of the log is gone too.
+      // The parent process, which reads the log, is gone.
       log.level = 'silent'
       close('the end of erinys cluster')
     })
   logDefects(log)
   const addresses = await node.listen().catch((error: Error) => {
-    // Asked to close before it had joined the cluster: `closed` ends the process.
+    // The node was closed before it had joined the cluster: `closed` ends the process.
     if (error.message !== CLOSED) throw error
   })
   // A timer or socket that the configuration file left open does not keep the process alive.
@@ -109,7 +109,7 @@ function closer(started: { readonly node?: Node }, log: Logger): (cause: string)
   }
 }
 
-/** What reloads the node's configuration. The node logs how that went. */
+/** Returns the function that reloads the node's configuration. The node logs the outcome. */
 function reloader(started: { readonly node?: Node }, log: Logger): (cause: string) => Promise<void> {
   return async (cause) => {
     const { node } = started
@@ -118,7 +118,7 @@ function reloader(started: { readonly node?: Node }, log: Logger): (cause: strin
   }
 }
 
-/** Says where the report is. */
+/** Writes a report, and logs its path. */
 export function logReport(log: Logger): void {
   try {
     const path = writeReport(new Date())

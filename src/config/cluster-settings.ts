@@ -159,7 +159,7 @@ export const clusterSettings = {
     fallbackText: 'requirepass',
     write: asSecret,
   }),
-  /** The address that others reach this node at, and its name in the cluster. */
+  /** The address at which others reach this node, and its name in the cluster. */
   announce: setting({
     field: 'announce',
     reads: reader<{ readonly host: string; readonly port: number }, string>(

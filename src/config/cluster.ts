@@ -81,7 +81,7 @@ export interface ClusterConfig extends ClusterSettings {
   readonly membership: MembershipConfig
   /** The address at which other nodes reach this one, and its name. Port 0: the port that it listens on. */
   readonly announce: { readonly host: string; readonly port: number }
-  /** The ports that it tells clients; `undefined`: those that it listens on. */
+  /** The ports that clients are told; `undefined`: those that the node listens on. */
   readonly announcePort: number | undefined
   readonly announceTlsPort: number | undefined
   /** This node's share of slots, relative to the weights of the others. */
@@ -216,7 +216,7 @@ export function announced(
   if (hosts.length === 1 || (hosts.length > 1 && !isOpen)) return { host: hosts[0], port }
   if (!isOpen) return { host: named[0], port }
   const found = hosts.length === 0 ? 'no address beyond itself' : hosts.join(' and ')
-  return `got nothing, wants the address that the others reach this node at, as bind is open and this machine has ${found}`
+  return `got nothing, wants the address at which the others reach this node, as bind is open and this machine has ${found}`
 }
 
 /** The source of the list of members: the one that is set in the layer of highest precedence. */

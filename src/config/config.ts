@@ -196,7 +196,7 @@ export function resolveLayers({
   if (problems.length === 0) problems.push(...listeningProblems(decided, users, cluster, http))
   if (problems.length > 0) throw new ConfigError(...problems)
   const plain = Object.fromEntries(settingNames.map((name) => [name, decided[name]])) as unknown as Settings
-  // The default is for all groups that name none together: each of several would be a quarter of the machine.
+  // All groups without a budget share the default: a quarter of the memory for each would be too much.
   const sharing = sources.has('maxmemory')
     ? 1
     : groups.filter(({ maxBytes }) => maxBytes === undefined).length

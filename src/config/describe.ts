@@ -36,8 +36,8 @@ export function groupText(group: GroupPolicy): string {
   if (ttlMs > 0) parts.push(`ttl ${formatDuration(ttlMs)}${spread}`)
   if (origin === undefined) return [...parts, 'no origin'].join(', ')
   const limit = originTimeoutMs === 0 ? 'without timeout' : `with timeout ${formatDuration(originTimeoutMs)}`
-  const tells = origin.listen === undefined ? '' : ', with change notifications'
-  parts.push(`origin ${origin.kind} ${limit}${tells}`)
+  const notifies = origin.listen === undefined ? '' : ', with change notifications'
+  parts.push(`origin ${origin.kind} ${limit}${notifies}`)
   parts.push(
     negativeTtlMs === 0 ? 'no negative caching' : `negative caching for ${formatDuration(negativeTtlMs)}`,
   )

@@ -111,10 +111,10 @@ export const defaultPolicies: Policies = {
   evictionCost: 'none',
 }
 
-const MOST_BATCHED = 10_000
-const MOST_CALLS = 1_000_000
-const MOST_RETRIES = 10
-const MOST_EAGER = 100
+const MAX_BATCHED = 10_000
+const MAX_CALLS = 1_000_000
+const MAX_RETRIES = 10
+const MAX_EAGER = 100
 const DEMO_BYTES = 64 * 2 ** 20
 
 /**
@@ -160,8 +160,8 @@ export function demoGroups(): readonly WrittenGroup[] {
   ]
 }
 
-const eagerness = reader<number, number>(`a number from 0 to ${MOST_EAGER}`, (value) =>
-  typeof value === 'number' && value >= 0 && value <= MOST_EAGER ? value : undefined,
+const eagerness = reader<number, number>(`a number from 0 to ${MAX_EAGER}`, (value) =>
+  typeof value === 'number' && value >= 0 && value <= MAX_EAGER ? value : undefined,
 )
 
 /** RFC 9110, section 8.3.1. */
@@ -182,16 +182,16 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     staleWhileRevalidate: duration(0, 'timed').optional(),
     staleIfError: duration(0, 'timed').optional(),
     refreshAhead: eagerness.optional(),
-    originConcurrency: whole(0, MOST_CALLS).optional(),
-    originQueue: whole(0, MOST_CALLS).optional(),
-    originRetries: whole(0, MOST_RETRIES).optional(),
+    originConcurrency: whole(0, MAX_CALLS).optional(),
+    originQueue: whole(0, MAX_CALLS).optional(),
+    originRetries: whole(0, MAX_RETRIES).optional(),
     originBackoff: duration(1, 60_000).optional(),
-    breakAfter: whole(0, MOST_CALLS).optional(),
+    breakAfter: whole(0, MAX_CALLS).optional(),
     breakFor: duration(1, 3_600_000).optional(),
-    batchMax: whole(1, MOST_BATCHED).optional(),
+    batchMax: whole(1, MAX_BATCHED).optional(),
     batchWindow: duration(0, 'timed').optional(),
     write: oneOf(...WRITE_MODES).optional(),
-    writeQueue: whole(1, MOST_CALLS).optional(),
+    writeQueue: whole(1, MAX_CALLS).optional(),
     onPartition: oneOf('serve', 'refuse').optional(),
     eviction: oneOf(...EVICTION_NAMES).optional(),
     evictionCost: oneOf(...EVICTION_COSTS).optional(),
@@ -298,7 +298,7 @@ function contradictions(
   return found
 }
 
-/** Why no value of a group is ever reloaded; `undefined`: values may be. */
+/** The reason why no value of a group is ever reloaded; `undefined`: values may be reloaded. */
 function endlessness(ttlMs: number, origin: Origin | undefined): string | undefined {
   if (origin === undefined) return 'there is no origin to load from'
   // Origins of other kinds may give values a TTL.

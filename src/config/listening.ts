@@ -1,4 +1,5 @@
-// Where a node listens: checks that the settings of ports, TLS and protected mode fit together, and describes the result.
+// The addresses that a node listens on: checks that ports, TLS and protected mode fit together, and describes the
+// result.
 
 import { addressName } from '../cluster/member.ts'
 import { loadMaterial } from '../tls/material.ts'
@@ -37,7 +38,7 @@ interface UsesHttp {
   readonly http: HttpConfig | undefined
 }
 
-/** Why the files of TLS cannot be used; empty: they can, or are not used. */
+/** Problems of the TLS files; empty: there are none, or TLS is not used. */
 export function tlsProblems(settings: Settings & UsesHttp): readonly string[] {
   if (!usesTls(settings)) return []
   try {
@@ -49,7 +50,7 @@ export function tlsProblems(settings: Settings & UsesHttp): readonly string[] {
   }
 }
 
-/** What an operator has to know about the dates of the certificates, which can be used. */
+/** Warnings about the validity dates of certificates, which can be used nevertheless. */
 export function tlsWarnings(settings: Settings & UsesHttp, now: number): readonly string[] {
   return usesTls(settings) ? validityWarnings({ ...settings }, now) : []
 }
@@ -65,7 +66,7 @@ export function listeningText(settings: Settings): string {
     bind.map(({ host, optional }) => `${addressName(host, number)}${how}${optional ? ' (if available)' : ''}`)
   return [
     ...(hasPlainPort(settings) ? at(port, '') : []),
-    ...(tlsPort === 0 ? [] : at(tlsPort, ' by TLS')),
+    ...(tlsPort === 0 ? [] : at(tlsPort, ' with TLS')),
     ...(unixsocket === '' ? [] : [unixsocket]),
   ].join(', ')
 }

@@ -13,7 +13,7 @@ export type Reader<Output, Input> = z.ZodType<Output, Input>
 const LONGEST_TIMER = 2 ** 31 - 1
 
 const HOST_NAME = /^(?=.*[a-z])[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i
-const MOST_SHOWN = 60
+const MAX_SHOWN = 60
 
 /** The message about an unknown field lists all known fields if there are at most this many. */
 const FEW_FIELDS = 8
@@ -216,7 +216,7 @@ export function isLoopback(host: string): boolean {
 export function show(value: unknown): string {
   if (typeof value === 'string') {
     const bare = value.replace(/:\/\/.*@/s, '://…@')
-    const text = bare.length > MOST_SHOWN ? `${bare.slice(0, MOST_SHOWN)}…` : bare
+    const text = bare.length > MAX_SHOWN ? `${bare.slice(0, MAX_SHOWN)}…` : bare
     return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')}'`
   }
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)

@@ -6,7 +6,7 @@ import { duration, oneOf, reader, secret, text, whole, yesNo } from './readers.t
 import { asDuration, asPath, asSecret, asYesNo, type Setting, setting } from './setting.ts'
 
 /** Longest path of a Unix socket: the system's `sun_path` without its end. Longer ones would be truncated silently. */
-const MOST_SOCKET_PATH = process.platform === 'linux' ? 107 : 103
+const MAX_SOCKET_PATH = process.platform === 'linux' ? 107 : 103
 
 const PROTOCOLS = ['TLSv1.2', 'TLSv1.3']
 
@@ -57,12 +57,12 @@ export const tlsSettings = {
     summary: "CN: a client is logged in as the user that its certificate's common name names",
     write: String,
   }),
-  /** Links between nodes by mutual TLS only. */
+  /** Links between nodes use mutual TLS only. */
   tlsCluster: setting({
     reads: yesNo,
     fallback: fallbacks.tlsCluster,
     argument: '<yes|no>',
-    summary: 'nodes connect to each other by mutual TLS only, on their TLS ports',
+    summary: 'nodes connect to each other with mutual TLS only, on their TLS ports',
     write: asYesNo,
   }),
   /** `any`, `address` or a DNS name. */
@@ -115,8 +115,8 @@ export const tlsSettings = {
   /** The path of a Unix socket to listen on. */
   unixsocket: setting({
     reads: text(
-      `a path of at most ${MOST_SOCKET_PATH} bytes`,
-      (path) => !path.includes('\0') && Buffer.byteLength(path) <= MOST_SOCKET_PATH,
+      `a path of at most ${MAX_SOCKET_PATH} bytes`,
+      (path) => !path.includes('\0') && Buffer.byteLength(path) <= MAX_SOCKET_PATH,
     ),
     fallback: '',
     argument: '<path>',

@@ -10,7 +10,7 @@ import type { Freshness } from './freshness.ts'
 import { TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
 import type { WatchedKeys } from './watches/watched-keys.ts'
 
-/** What storing needs of the group. */
+/** The part of the group that admission uses. */
 export interface AdmittingGroup {
   readonly policy: { readonly ttlMs: number; readonly negativeTtlMs: number }
   readonly freshness: Freshness
@@ -25,7 +25,7 @@ export interface AdmittingGroup {
 const NOTHING = Buffer.alloc(0)
 
 export class Admission {
-  /** Upper limit of all TTLs in ms, whatever policy and origin say. */
+  /** Upper limit of all TTLs in ms; it overrides policy and origin. */
   maxLifetimeMs = Infinity
   readonly #group: AdmittingGroup
   readonly #instant: Instant
@@ -43,7 +43,7 @@ export class Admission {
     if (!takeLoadedTags(store, loadResult)) return TOO_MANY_TAGS
     const flags = LOADED | tagFlags(store.entryTags.count) | this.#planLifetime(loadResult)
     const deadline = store.deadline[0]
-    // Checked for fenced loads too: whether a value is an error must not depend on concurrent writes.
+    // Checked for fenced loads too: whether the client gets an error must not depend on concurrent writes.
     const notesLength = (flags & FRESHNESS) === 0 ? 0 : store.newValidator.length
     if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
@@ -71,7 +71,7 @@ export class Admission {
       store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, absent)
       return undefined
     }
-    // Stale from the beginning: kept for a stale window, or to be validated by the next load.
+    // Stale from the start: kept for its stale window, or to be revalidated by the next load.
     if (facts?.ttl === 0 && store.windows.retention === 0) return undefined
     store.deadline[0] = deadline
     // A collection is larger in the store than its encoding.
@@ -92,7 +92,9 @@ export class Admission {
       : { validator, value: copyValue(store, ref), tags: tagsOf(store, ref) }
   }
 
-  /** The value that a read gets without a load; `null`: a negative entry; `undefined`: neither, or a stale value. */
+  /**
+   * The cached value that a read gets without a load; `null`: a negative entry; `undefined`: nothing, or a stale value.
+   */
   freshValue(key: Buffer): Value | null | undefined {
     const { store } = this.#group
     const ref = store.peek(key, 0, key.length)
@@ -127,7 +129,7 @@ export class Admission {
     return EXPIRES | FRESHNESS
   }
 
-  /** Removes the entry that the loaded value replaces; nodes with hot copies of it are notified. */
+  /** Removes the entry that the load result replaces; nodes with hot copies of it are notified. */
   #removeOld(key: Buffer): void {
     const { store } = this.#group
     const ref = store.peek(key, 0, key.length)
@@ -137,7 +139,7 @@ export class Admission {
   }
 }
 
-/** A deadline within the range of a record. */
+/** `now + ttl`, limited to the deadlines that a record can hold, ms since the epoch. */
 function deadlineAfter(now: number, ttl: number): number {
   return Math.min(now + Math.max(1, Math.ceil(ttl)), Number.MAX_SAFE_INTEGER)
 }

@@ -1,12 +1,13 @@
-// What the origin's code is told of a load or a write.
+// The context that an origin gets with a load or a write.
 
 import type { LazyAbortSignal } from './lazy-abort-signal.ts'
 import type { LoadContext } from './origin.ts'
 
 /**
- * The signal is created on first use. Its getter is the same function in each context, and a property of the context
- * itself, so that copies (`{ ...context }`) have the signal. An object literal with a getter has a hidden class of its own,
- * which V8 keeps for long with all that the getter refers to: that cost more than the rest of a load.
+ * The signal is created on first use. Its getter is one function for all contexts, and an own property of each, so that
+ * copies (`{ ...context }`) have the signal. Not an object literal with a getter: V8 gives each of them a hidden class
+ * of its own, which it keeps for long with everything that the getter refers to. That cost more than the rest of a
+ * load.
  */
 export class CallContext implements LoadContext {
   readonly group: string

@@ -1,4 +1,4 @@
-// What the embedding API asks of a group: to fetch a value, and to write or remove one, with the origin.
+// Reads and writes of a group for the embedding API, with loads from the origin and writes to it.
 
 import { NULL_REF } from '../store/arena.ts'
 import { EXPIRES, ValueType } from '../store/record.ts'
@@ -9,7 +9,7 @@ import { OriginError } from './policy.ts'
 import type { WriteOutcome } from './writes/writes.ts'
 
 /**
- * Steps 4 to 7 of the read path: a copy of the value, `null` if there is none.
+ * Steps 4 to 7 of the read path. Resolves to a copy of the value, or `null` if there is none.
  * @throws OriginError
  */
 export async function fetchValue(group: Group, key: Buffer): Promise<Buffer | null> {

@@ -1,7 +1,8 @@
 // A group: one bounded keyspace with its origin and policies; the read path begins here.
 //
-// More than 300 lines: reads, writes and invalidations meet here, on one entry, its flight and its copies. What stands on
-// its own does elsewhere: admission, freshness, memory, origin access.
+// More than 300 lines: reads, writes and invalidations concern one entry, its flight and its copies, and reads call
+// these methods for each command. Independent parts have files of their own: admission, freshness, memory, origin
+// access.
 
 /*
  * The read path, numbered as in README.md and docs/concepts.md:
@@ -36,13 +37,13 @@ import { hashOfTag } from './tags.ts'
 import { WatchedKeys } from './watches/watched-keys.ts'
 import { GROUP_REMOVED, type Writes } from './writes/writes.ts'
 
-/** Is notified before every write, even of one that then changes nothing; not of eviction and expiry. */
+/** Is notified before every write, even if it then changes nothing; not of eviction and expiry. */
 export interface Watcher {
   written(group: Group, bytes: Buffer, start: number, end: number): void
   flushed(group: Group): void
-  /** A load has stored a value. `written` comes before only if it replaces one. */
+  /** A load has stored a value. `written` is called before only if the value replaces another. */
   loaded?(group: Group, bytes: Buffer, start: number, end: number): void
-  /** Unknown entries became invalid or stale. */
+  /** Entries became invalid or stale; it is not known which. */
   invalidated?(group: Group): void
 }
 
@@ -63,7 +64,7 @@ export class Group {
   /** Misses that were answered with a stale value because the load failed, or took longer than `maxWait`. */
   rescued = 0
   freshness!: Freshness
-  /** `undefined` without a policy for it, or without an origin. */
+  /** Limits calls of the origin; `undefined` without a policy for it, or without an origin. */
   governor: Governor | undefined
   readonly #windows = new FreshnessWindows()
   /** The keyspace; SWAPDB exchanges it with another group's. */
@@ -80,7 +81,7 @@ export class Group {
   readonly originCalls: OriginCalls
   /** Hot copies of other nodes' keys; `undefined` on a node that owns every key. */
   copies: Copies | undefined
-  /** The keys that are accessed most. */
+  /** The most frequently accessed keys. */
   readonly hotKeys: HotKeys
   readonly environment: GroupEnvironment
   /** The clock of the environment, read once per received chunk. */
@@ -90,9 +91,11 @@ export class Group {
   readonly #origin: OriginAccess
   /** Whether change notifications from the source are interrupted at present. */
   isDisconnected = false
-  /** Whether it refuses on a node that is not with a majority of the cluster's members. */
+  /**
+   * Whether the group is unavailable on a node that does not reach a majority of the members (`onPartition: 'refuse'`).
+   */
   refuses!: boolean
-  /** Never changed in place: a watcher may be removed while all are notified. */
+  /** Replaced, never changed in place: a watcher may be removed while all are notified. */
   #watchers: readonly Watcher[] = []
 
   constructor(policy: GroupPolicy, environment: GroupEnvironment) {
@@ -135,19 +138,19 @@ export class Group {
     return this.#memory.maxBytes
   }
 
-  /** A smaller budget evicts at once what no longer fits. */
+  /** A smaller budget evicts at once. */
   set maxBytes(bytes: number) {
     this.#memory.maxBytes = bytes
   }
 
-  /** The same, but a smaller budget evicts in steps, between which commands run. Until then more than `maxBytes` is in use. */
+  /** The same, but evicts in steps, between which commands run. Until the last step more than `maxBytes` is in use. */
   changeBudget(bytes: number): void {
     this.#memory.changeBudget(bytes)
   }
 
   /**
-   * Enables hot copies of other nodes' keys. They take their share of the budget as they arrive, from the least
-   * recently used entries; without copies the whole budget is the store's.
+   * Enables hot copies of other nodes' keys. As they arrive, they take their share of the budget from the group's own
+   * entries, which are evicted; without copies the whole budget is the store's.
    */
   enableCopies(policy: CopyPolicy): void {
     const { instant, hasher } = this.environment
@@ -164,19 +167,19 @@ export class Group {
   }
 
   /**
-   * Starts the origin of a policy that the group is to take over, unless it is the present one; the group stays as it is.
+   * Prepares a new policy: starts its origin, unless it is the current one. The group does not change yet.
    *
-   * @param isSameSource whether the origin has the values of the present one: what is cached stays then
-   * @throws OriginError also where the source does not answer
+   * @param isSameSource whether the new origin has the same values as the current one: cached values then stay valid
+   * @throws OriginError also if the source does not answer
    */
   prepare(policy: GroupPolicy, isSameSource: boolean): Promise<PreparedPolicy> {
     return this.#origin.prepare(policy, isSameSource)
   }
 
   /**
-   * Takes over a prepared policy, except for its budget: `changeBudget`. Loads and writes that run end as they began, at
-   * the previous origin; later ones are of the new one. Values of another source become stale, or are dropped if they
-   * may not be served stale. Resolves when the previous origin is closed.
+   * Uses a prepared policy from now on, except for its budget (see `changeBudget`). Running loads and writes end at the
+   * previous origin; later ones use the new one. Values of another source become stale, or are dropped if they may not
+   * be served stale. Resolves when the previous origin is closed.
    */
   adopt(prepared: PreparedPolicy): Promise<void> {
     const { policy: previous } = this
@@ -192,7 +195,7 @@ export class Group {
     return closed
   }
 
-  /** Makes the store evict as the policy says, in steps: after a reload, and after SWAPDB. */
+  /** Changes the store to the policy's eviction, in steps: after a reload, and after SWAPDB. */
   changeEviction(): void {
     this.#memory.changeEviction()
   }
@@ -255,7 +258,7 @@ export class Group {
   serves(ref: Ref, bytes: Buffer, start: number, end: number): boolean {
     const { records } = this.store
     const { ms } = this.instant
-    // Without an origin only after SWAPDB: then it just expires.
+    // A stale value in a group without an origin came by SWAPDB: it counts as expired.
     if (this.flights === undefined) return !records.isStale(ref, ms)
     const verdict = this.freshness.decide(records, ref, this.#windows, ms[0])
     if (verdict === 'load') return false
@@ -309,7 +312,7 @@ export class Group {
   load(key: Buffer, waiter: Waiter, isWrite = false, waitedMs = 0): void {
     if (this.flights === undefined) throw new Error(`group ${this.name} has no origin`)
     if (this.isRemoved) {
-      // A command has waited for a load that the removal has fenced. The origin is being closed.
+      // The command has waited for a load that the removal of the group has fenced. The origin is being closed.
       queueMicrotask(() => waiter({ value: null, error: GROUP_REMOVED, fenced: false, ms: 0 }))
       return
     }
@@ -331,8 +334,8 @@ export class Group {
   }
 
   /**
-   * For a failed write that may have changed the key at the origin: the cached value becomes stale, as after a gap in the
-   * change notifications, or is removed if it may not be served stale. A running load is fenced.
+   * After a failed write that may have changed the key at the origin: the cached value becomes stale, as after a gap in
+   * the change notifications, or is removed if it may not be served stale. A running load is fenced.
    */
   markStale(key: Buffer): void {
     this.instant.refresh()
@@ -356,7 +359,7 @@ export class Group {
     return hadValue
   }
 
-  /** A change notification for a key: its entry is removed here, and not accepted from a previous owner either. */
+  /** A change notification for a key: its entry is removed, and is not accepted from a previous owner either. */
   sourceChanged(key: Buffer): void {
     this.instant.refresh()
     this.store.validity.recordChange(key, 0, key.length)
@@ -415,7 +418,7 @@ export class Group {
     return this.#origin.start(log, isStrict)
   }
 
-  /** Ends all loads and closes the origin, which has `timeoutMs`, and at least a second, for it. */
+  /** Ends all loads, and closes the origin within `timeoutMs`, at least a second. */
   close(timeoutMs = 0): Promise<void> {
     return this.#origin.close(timeoutMs)
   }

@@ -1,11 +1,11 @@
-// The value that an origin returned, as it is stored: a string, or a collection.
+// Converts the value that an origin returned to the form that is stored: a string, or an encoded collection.
 
 import { IntegerMembers, RdbWriter } from '../store/rdb/writer.ts'
 import { ValueType } from '../store/record.ts'
 import { Collection, type Value } from '../store/value.ts'
 import { type OriginElement, SortedSet } from './origin.ts'
 
-/** A collection with fewer elements, and only short ones, is encoded in one piece. */
+/** A collection with fewer elements, all of them short, is encoded in one piece. */
 const SMALL_COUNT = 128
 const SMALL_BYTES = 64
 
@@ -24,7 +24,7 @@ export function valueFrom(value: unknown): Value | null {
   throw new TypeError(describe(value))
 }
 
-/** What a value is, for errors. */
+/** The type of a value in words, for errors. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return 'nothing'
   if (typeof value !== 'object') return `a ${typeof value}`
@@ -36,7 +36,7 @@ export function describe(value: unknown): string {
 function isPlainObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
-  // Of another realm, too.
+  // Not `instanceof`: the value may come from another realm (`node:vm`).
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
@@ -52,7 +52,7 @@ function listOf(elements: readonly unknown[]): Collection | null {
 }
 
 function setOf(members: readonly unknown[]): Collection | null {
-  // Values that differ may be the same text: 1 and '1'.
+  // Different values may have the same text: 1 and '1'.
   const byText = new Map<string, Buffer>()
   for (const member of members) {
     const each = bytesOf(member, () => 'a member of a set')

@@ -1,4 +1,4 @@
-// The memory of a group: its budget, and the policy by which entries leave; both are changed in steps.
+// The memory of a group: its budget and its eviction policy. Both are changed in steps.
 
 import type { Timers } from '../bytes/clock.ts'
 import { evictionFactory } from '../store/eviction/policies.ts'
@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts'
 import type { Copies } from './copies/copies.ts'
 import type { GroupPolicy } from './policy.ts'
 
-/** What is limited. */
+/** The part of a group whose memory is limited. */
 export interface LimitedGroup {
   readonly policy: GroupPolicy
   readonly isRemoved: boolean
@@ -16,9 +16,9 @@ export interface LimitedGroup {
   readonly copies: Copies | undefined
 }
 
-/** About 1 ms of evictions. */
+/** Bytes freed per step: about 1 ms of evictions. */
 const EVICTION_STEP_BYTES = 256 * 1024
-/** Less than a millisecond of a change of the eviction policy. */
+/** Index slots per step of a change of the eviction policy: less than 1 ms. */
 const EVICTION_STEP_SLOTS = 4096
 const EVICTION_PAUSE_MS = 1
 
@@ -30,7 +30,7 @@ export class GroupMemory {
   readonly #group: LimitedGroup
   readonly #timers: Timers
   #maxBytes: number
-  /** While a smaller budget evicts in steps: the bytes beyond it that are still to be freed. */
+  /** While a smaller budget evicts in steps: the bytes that are still to be freed. */
   #excess = 0
   /** Whether a timer for the next step of a change of the eviction policy is set. */
   #isChangingEviction = false
@@ -69,7 +69,7 @@ export class GroupMemory {
     if (!isRunning) this.#evictLater()
   }
 
-  /** Gives the store what the copies, which have `reserved` bytes, leave of the budget. */
+  /** Limits the store to the budget without the `reserved` bytes of the copies. */
   limitStore(reserved: number = this.#group.copies?.reserved ?? 0): void {
     this.#group.store.maxBytes = this.#maxBytes + this.#excess - reserved
   }

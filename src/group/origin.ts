@@ -1,8 +1,8 @@
-// The port to the source of the data: a group loads what is not cached from its origin.
+// The interface of origins: a group loads keys that are not cached from its origin.
 
 import type { Collection } from '../store/value.ts'
 
-/** A part of a collection. Numbers and booleans become their text, strings UTF-8. */
+/** An element of a collection. Numbers and booleans become text, strings UTF-8. */
 export type OriginElement = string | Uint8Array | number | bigint | boolean
 
 /**
@@ -18,8 +18,8 @@ export type OriginCollection =
 
 /**
  * What an origin returns for a key. `null` and `undefined`: the key does not exist. A string (stored as UTF-8) or
- * bytes become a string value; the bytes are taken as they are, so they must not change afterwards. The Redis origin
- * returns collections as they are dumped.
+ * bytes become a string value; the bytes are not copied, so they must not change afterwards. The Redis origin
+ * returns collections in the format of DUMP.
  */
 export type OriginValue = string | Uint8Array | OriginCollection | Collection | null | undefined
 
@@ -73,7 +73,7 @@ export class SortedSet {
 }
 
 /**
- * A sorted set as the result of an origin. Of a member that is there twice, the last score counts.
+ * A sorted set as the result of an origin. If a member occurs twice, the last score counts.
  *
  * ```ts
  * origin: async (game) => sortedSet((await scores(game)).map(({ player, points }) => [player, points]))
@@ -214,7 +214,7 @@ export interface Origin {
   close?(): Promise<void> | void
 }
 
-/** Why a key that the origin does not know is not written. */
+/** The error for a write of a key that the origin cannot have. */
 export function unknownKey({ keyPattern }: Pick<Origin, 'keyPattern'>): string {
   const others = 'or select a group whose `write` is `around` for other keys'
   return keyPattern === undefined
@@ -261,7 +261,7 @@ export function notApplied<Failure extends Error>(error: Failure): Failure {
 }
 
 /** Whether a failed write has certainly not been applied: the source said so, or no connection was made. */
-export function isNotApplied(error: unknown, depth = DEEPEST_CAUSE): boolean {
+export function isNotApplied(error: unknown, depth = MAX_CAUSE_DEPTH): boolean {
   if (depth === 0 || !(error instanceof Error)) return false
   const { code = '', syscall } = error as NodeJS.ErrnoException
   if (isMarked(error, NOT_TAKEN) || syscall === 'connect' || UNCONNECTED.has(code)) return true
@@ -274,8 +274,8 @@ export function isNotApplied(error: unknown, depth = DEEPEST_CAUSE): boolean {
 /** Error codes of failed connection attempts; EHOSTUNREACH and ENETUNREACH may also break an open connection. */
 const UNCONNECTED: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'])
 
-/** Causes may be circular. */
-const DEEPEST_CAUSE = 8
+/** How many nested causes of an error are examined: they may be circular. */
+const MAX_CAUSE_DEPTH = 8
 
 function isMarked(value: unknown, mark: symbol): boolean {
   return typeof value === 'object' && value !== null && mark in value

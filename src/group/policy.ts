@@ -1,4 +1,4 @@
-// What a group is made from: its policy and its environment; and the error of its origin.
+// The parts that a group is created from: its policy and its environment. And `OriginError`.
 
 import type { Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
@@ -33,7 +33,7 @@ export interface GroupPolicy {
   readonly writes?: WritePolicy
   /** The media type of its values over HTTP; default: bytes of no known type. */
   readonly contentType?: string
-  /** What a node that is not with a majority of the cluster's members does with it; default: `serve`. */
+  /** Whether a node that does not reach a majority of the members serves the group; default: `serve`. */
   readonly onPartition?: 'serve' | 'refuse'
   /** Which entry is evicted when the budget is full; default: `lru`. */
   readonly eviction?: EvictionName
@@ -49,15 +49,18 @@ export interface GroupEnvironment {
   readonly timers: Timers
   /** Uniform in [0, 1). */
   readonly random: () => number
-  /** Of all stores of the node; Redis's defaults if it is absent. */
+  /** The encoding limits of all stores of the node; Redis's defaults if absent. */
   readonly encodingLimits?: EncodingLimits
-  /** When a batch of loads without a time window departs. */
+  /** Decides when a batch of loads without a time window is dispatched. */
   readonly gather?: Gather
   /** Called with a defect of the node itself while a load completed. */
   readonly reportFault?: (error: unknown) => void
 }
 
-/** The origin failed; the message names the group and the reason, `cause` is what the origin threw, if this node called it. */
+/**
+ * The origin failed. The message names the group and the reason; `cause` is what the origin threw, if this node called
+ * it.
+ */
 export class OriginError extends Error {
   override readonly name = 'OriginError'
 }

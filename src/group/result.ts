@@ -1,4 +1,4 @@
-// Validates what an origin returned: anything that is not a result becomes an error of its key.
+// Validates the results of an origin: anything that is not a valid result becomes an error of its key.
 
 import type { Value } from '../store/value.ts'
 import { describe, valueFrom } from './loaded-value.ts'

@@ -8,7 +8,7 @@ import type { GroupPolicy } from './policy.ts'
 const TEMPORARY_STORE_BYTES = 64 * 1024
 const RECORD_BYTES = 128
 
-/** With the policy of the group for which each was made. */
+/** By group: its scratch group, and the policy that this was made with. */
 const scratches = new WeakMap<Group, { readonly scratch: Group; readonly policy: GroupPolicy }>()
 
 /**
@@ -24,10 +24,10 @@ export function scratchOf(group: Group, keys: number): Group {
     scratches.set(group, known)
   }
   const { scratch } = known
-  // One key has the room that it has in the group, so that an entry too large gets the same error.
+  // A single key has the same limit as in the group, so that an entry that is too large gets the same error.
   const maxBytes = group.store.maxBytes * (keys === 1 ? 1 : keys + 1)
   if (scratch.maxBytes !== maxBytes) scratch.maxBytes = maxBytes
-  // Dry runs remove their keys: clearing the store would cost a hundred times as much.
+  // Dry runs remove their keys themselves: clearing the store would cost a hundred times as much.
   if (scratch.store.size > 0) scratch.clear()
   scratch.store.validity.tagEpochs.advanceTo(group.store.validity.tagEpochs)
   return scratch

@@ -1,4 +1,4 @@
-// Tags of entries: from names to hashes.
+// The tags of entries: hashes of their names, and tags of load results.
 
 import type { Ref } from '../store/arena.ts'
 import type { Store } from '../store/store.ts'

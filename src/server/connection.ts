@@ -1,4 +1,8 @@
-// The connection of one client: decodes requests, runs them through the executor, sends replies in order, applies backpressure.
+// The connection of one client: decodes requests, runs them through the executor, sends replies in order, and applies
+// backpressure.
+//
+// More than 300 lines: decoding, serving, pausing and closing change the same few flags for every request. Output is in
+// output/, fairness in event-loop-batch.ts.
 
 import type { Socket } from 'node:net'
 import type { Link, Receiver } from '../cluster/links/link.ts'
@@ -39,23 +43,23 @@ const TLS_ON_PLAIN_PORT = Buffer.from('-ERR this port is without TLS\r\n')
 
 /**
  * A connection of another node takes no more requests while more bytes of replies than this are unread. Clients are
- * still served, as in Redis: one that writes all its requests before it reads would otherwise wait for ever.
+ * still served, as in Redis: one that writes all its requests before it reads a reply would otherwise deadlock.
  */
 const PEER_OUTPUT_BYTES = 1024 * 1024
 
 /** Replies are sent once they have this many bytes, even if the input chunk is not completely served. */
 const FLUSH_FROM_BYTES = 64 * 1024
 
-/** A connection is not read any further while this many received bytes may hold requests that were not run. */
+/** The socket is paused while this many received bytes may contain requests that have not run. */
 const MAX_UNSERVED_BYTES = 65_536
 
-/** The output limit before authentication (Redis: its reply buffer, and 1 KiB). */
+/** The output limit before authentication (Redis: its reply buffer plus 1 KiB). */
 const UNAUTHENTICATED: OutputLimit = { hard: 17 * 1024, soft: 0, softTime: 0 }
 
 /** How long a closing connection waits for a client that neither reads its replies nor closes its end, ms. */
 const LINGER_MS = 10_000
 
-/** What all connections of a server share. */
+/** The objects that all connections of a server share. */
 export interface ConnectionServices extends OutputServices {
   readonly executor: Executor
   readonly batch: EventLoopBatch
@@ -69,7 +73,7 @@ export interface ConnectionServices extends OutputServices {
 
 /** How a connection was accepted. */
 export interface ConnectionOrigin {
-  /** The Unix socket. */
+  /** The path of the Unix socket. */
   readonly unixPath?: string | undefined
   readonly tls?: TlsSession
   /** Accepted beyond `maxclients`: only another node of the cluster may use it. */
@@ -86,22 +90,22 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   readonly #services: ConnectionServices
   readonly #decoder: RequestDecoder
   readonly #output: ClientOutput
-  /** Requests that had to wait, copied. */
+  /** Copies of requests that were decoded and could not run yet. */
   readonly #delayed: Args[] = []
-  /** Bytes received since all that had been received before was decoded. */
+  /** Bytes received since the input was last completely served. */
   #unserved = 0
-  /** The input after the requests decoded so far violates the protocol. */
+  /** Whether the input after the requests decoded so far violates the protocol. */
   #isProtocolError = false
   /** The result of the last decoding. `REQUEST`: there may be more. */
   #decoded: Decoded = NEED_MORE
   /** Whether the requests decoded last will probably use the store of this node. */
   #usesLocalStore = true
-  /** No more requests are taken; the connection closes once its replies are sent. */
+  /** Whether no more requests are taken: the connection closes once its replies are sent. */
   #closing = false
-  /** The client has closed its end: requests that have arrived are still served. */
+  /** Whether the client has closed its end: requests that have arrived are still served. */
   #ended = false
   #paused = false
-  /** While closing: when output was last sent, and how much was left then. */
+  /** While closing: when output was last sent, and how many bytes were left then. */
   #lingerSince = 0
   #lingering = 0
 
@@ -112,7 +116,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     services: ConnectionServices,
     { unixPath, tls, mustBePeer = false }: ConnectionOrigin = {},
   ) {
-    // Redis: both ends of a connection by a Unix socket have its path.
+    // Redis: the path of a Unix socket is the address of both ends.
     const unix = unixPath === undefined ? undefined : `${unixPath}:0`
     const address = unix ?? addressName(socket.remoteAddress ?? '?', socket.remotePort ?? 0)
     const localAddress = unix ?? addressName(socket.localAddress ?? '?', socket.localPort ?? 0)
@@ -183,7 +187,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
 
   set peer(peer: PeerSession | undefined) {
     this.#peer = peer
-    // The node of the client has already checked the request's length.
+    // The client's own node has already checked the length of the request.
     if (peer !== undefined) this.#decoder.relimit(unlimited())
   }
 
@@ -198,7 +202,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     if (this.#peer === undefined) return this.#output.deferReply()
     return this.#output.deferPeerReply(() => {
       if (this.#closing && !this.isRunning && this.pending.size === 0) this.#finish()
-      // A command on the whole keyspace may have waited for it.
+      // A command on the whole keyspace may wait for this reply.
       else this.progressed()
     })
   }
@@ -293,7 +297,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     this.#usesLocalStore = this.#services.executor.usesLocalStore(this)
     this.#decoded = this.#isFull || this.#closing ? NEED_MORE : REQUEST
     if (this.#decoded === NEED_MORE || this.#delayed.length !== 0) return from
-    // The size limit of requests changes with AUTH: before that, one request is decoded at a time.
+    // AUTH changes the size limit of requests: before it, one request is decoded at a time.
     const limit = this.#decoder.authenticated ? batch.length : Math.min(from + 1, batch.length)
     let end = from
     while (end < limit) {
@@ -325,11 +329,11 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
       if (this.#mustYield()) break
     }
     if (next < to) this.postpone(batch, next, to)
-    // A large request came in many chunks, and is the first that was decoded from them.
+    // Decoding a large request takes time that no command accounts for: the clock is read.
     if (from < to && batch[from].buf.length > MAX_UNSERVED_BYTES) turns.isShareOver()
     if (this.#isProtocolError && this.#delayed.length === 0) this.#failProtocol()
     this.isRunning = false
-    // One write for all requests of a chunk: the connection is served again before any other.
+    // One write for all requests of a chunk: this connection is served again before any other.
     const isWhole = this.#decoded !== REQUEST || this.#delayed.length !== 0 || this.#closing
     if (again && !isWhole && reply.size <= FLUSH_FROM_BYTES) return UNFLUSHED
     this.#output.flush()
@@ -339,7 +343,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     const hasMore = !isBlocked && (this.#delayed.length !== 0 || this.#decoded === REQUEST)
     if (!isBlocked && !hasMore) this.#unserved = 0
     this.#pauseReading((isBlocked || this.#unserved >= MAX_UNSERVED_BYTES) && !this.#closing)
-    // Redis: a blocking command ends with its connection.
+    // Redis: a blocking command ends when its client disconnects.
     if (this.#ended) this.cancelWaits()
     if (this.#ended && !isBlocked && !hasMore) this.#closing = true
     if (this.#closing) this.#finish()
@@ -350,7 +354,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     for (let i = from; i < to; i++) this.#delayed.push(batch[i].detach())
   }
 
-  /** Runs requests that had to wait. True: the first one still has to. */
+  /** Runs requests that had to wait. Returns whether the first of them is stalled. */
   #serveDelayed(): boolean {
     const { executor } = this.#services
     while (this.#delayed.length !== 0 && !this.#closing && !this.#isFull) {
@@ -362,8 +366,8 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   }
 
   /**
-   * After a request: whether other connections are served before the next request of this one. After a request known to be
-   * cheap, the clock is not read.
+   * After a request: whether other connections are served before the next request of this one. The clock is read only
+   * when replies are flushed; commands that are timed individually have read it.
    */
   #mustYield(): boolean {
     const { reply, batch, executor } = this.#services
@@ -382,7 +386,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     if (this.#closing) return
     this.#decoder.feed(chunk)
     this.#unserved += chunk.length
-    // Otherwise the system may read megabytes of one connection before any other is served.
+    // Otherwise Node.js may read megabytes from one socket before any other connection is served.
     if (this.#unserved >= MAX_UNSERVED_BYTES) this.#pauseReading(true)
     this.resume()
   }
@@ -392,7 +396,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     if (this.#closing) return
     const { reply, stats, log } = this.#services
     const { error, overflow } = this.#decoder
-    // A peer gets no error: it would take it for the reply to a request. It resends its requests to other nodes.
+    // A peer gets no error: it would take that for the reply to a request. It resends its requests to other nodes.
     const isReported = !overflow && this.peer === undefined
     this.close(isReported)
     if (overflow) stats.queryBufferDisconnections++
@@ -400,7 +404,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     log.debug?.({ client: this.id, address: this.address }, error)
   }
 
-  /** A TLS client gets an answer that is not TLS: its library reports a wrong version. */
+  /** The client speaks TLS on a port without it. From a plain-text answer its library reports a wrong version. */
   #refuseTls(): void {
     this.#services.speaksTls(this)
     this.#output.push(TLS_ON_PLAIN_PORT)
@@ -417,7 +421,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   #finish(): void {
     if (this.#lingerSince === 0) this.#lingerSince = this.#services.instant.now
     this.#output.send()
-    // A peer also gets its deferred replies.
+    // A peer also waits for its deferred replies.
     const owesReplies = this.#peer !== undefined && this.pending.size !== 0
     if (this.#output.isInOrder && !owesReplies) this.#output.end()
     // While paused, the socket would not report that the client has closed its end.

@@ -1,4 +1,4 @@
-// The parameters that say up to which size OBJECT ENCODING gives the name of a compact encoding.
+// CONFIG parameters of encodings: the sizes up to which OBJECT ENCODING reports a compact encoding.
 
 import type { Parameter } from '../commands/spec/parameter.ts'
 import type { EncodingLimits } from '../store/types/encoding-limits.ts'
@@ -9,7 +9,7 @@ const bytes = memory(0)
 const INT_MIN = -0x8000_0000
 const INT_MAX = 0x7fff_ffff
 
-/** The names are Redis's; the second ones are those of Redis 6. */
+/** Redis's names; where there are two, the second is that of Redis 6. */
 const NAMES: readonly (readonly [keyof EncodingLimits, Accept<number>, ...names: string[]])[] = [
   ['hashMaxListpackEntries', count, 'hash-max-listpack-entries', 'hash-max-ziplist-entries'],
   ['hashMaxListpackValue', bytes, 'hash-max-listpack-value', 'hash-max-ziplist-value'],

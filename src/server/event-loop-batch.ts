@@ -6,13 +6,13 @@ import { Args } from '../resp/args.ts'
 import type { Store } from '../store/store.ts'
 import type { Turn } from './turn.ts'
 
-/** The most requests decoded before they are run. */
+/** Maximum number of requests that are decoded before they are run. */
 const BATCH = 64
 
 /** Below this many requests, prefetching costs more than it saves. */
 const PREFETCH_FROM = 4
 
-/** How long one connection is served before others, µs. A pipeline of 64 cheap commands takes a tenth of it. */
+/** Time share of a connection before others are served, µs. A pipeline of 64 cheap commands takes a tenth of it. */
 const SHARE_MICROS = 500
 
 /** The same for a connection of another node, which carries the requests of many clients. */
@@ -21,7 +21,7 @@ const PEER_SHARE_MICROS = 2000
 /** How long the connections of one queue are served before the event loop returns to sockets and timers, µs. */
 const TURN_MICROS = 5000
 
-/** A queue that takes longer has run a slow command, µs. */
+/** A queue that takes longer than this has run a slow command, µs. */
 const SLOW_MICROS = 50_000
 
 /** Results of `serve`: nothing left to do now. */
@@ -32,17 +32,17 @@ export const MORE = 1
 export const UNFLUSHED = 2
 export type ServeResult = typeof IDLE | typeof MORE | typeof UNFLUSHED
 
-/** A connection as the batch sees it. */
+/** The part of a connection that the batch uses. */
 export interface Served {
   /** Whether it has been added since it was last served; maintained by the batch. */
   isDue: boolean
   /** Whether another node of the cluster has opened it. */
   readonly isPeer: boolean
-  /** The store that its next requests will most likely use; `undefined`: none. Constant from `decode` to `serve`. */
+  /** The store that its next requests will probably use; `undefined`: none. Constant from `decode` to `serve`. */
   readonly store: Store | undefined
   /** Decodes requests into `batch` from `from` on, as many as fit and may run. Returns the end of them. */
   decode(batch: readonly Args[], from: number): number
-  /** Runs `batch[from, to)`, or as many as its share of the time allows, and keeps the others. `again`: it may be served next. */
+  /** Runs `batch[from, to)`, as many as its time share allows, and keeps the others. `again`: it may be served next. */
   serve(batch: readonly Args[], from: number, to: number, again: boolean): ServeResult
   /** Keeps `batch[from, to)` until it is served again. */
   postpone(batch: readonly Args[], from: number, to: number): void
@@ -54,7 +54,7 @@ export interface Served {
 class Lane {
   fresh = new Queue()
   backlog = new Queue()
-  /** A slow command has ended the last turn before the backlog was served. */
+  /** Whether a slow command has ended the last turn before the backlog was served. */
   owesBacklog = false
 
   get isEmpty(): boolean {
@@ -62,12 +62,12 @@ class Lane {
   }
 }
 
-/** What is added while the queue is being served stays for the next turn. */
+/** A double-buffered queue: connections that are added while it is being served wait for the next turn. */
 class Queue {
   connections: Served[] = []
   #spare: Served[] = []
 
-  /** Begins to serve: returns the connections, and is empty. */
+  /** Begins to serve: returns the connections and empties the queue. */
   start(): readonly Served[] {
     const serving = this.connections
     this.connections = this.#spare
@@ -75,7 +75,7 @@ class Queue {
     return serving
   }
 
-  /** Ends it: those from `served` on stay first in the queue. */
+  /** Ends serving: the connections from `served` on return to the head of the queue. */
   finish(served: number): void {
     const serving = this.#spare
     if (served !== serving.length) {
@@ -86,10 +86,10 @@ class Queue {
 }
 
 /**
- * Serves after all sockets that were readable have been read, rather than each as it is read: what the requests
- * of several clients need is read from memory together (`Prefetcher`), and serving is not interleaved with
+ * Connections are served after all readable sockets have been read, not one by one as each is read: the memory that
+ * the requests of several clients need is prefetched together (`Prefetcher`), and serving is not interleaved with
  * system calls. With 50 clients and pipelines of 16 that saves a tenth of the time. It also means that serving
- * never nests: what a command unblocks is served in the next batch.
+ * never nests: a connection that a command unblocks is served in the next batch.
  *
  * FAIRNESS. A connection is served for its time share (`SHARE_MICROS`), and keeps the rest of its requests for
  * another turn; it is not read meanwhile. A turn serves, in this order,
@@ -98,13 +98,13 @@ class Queue {
  * 2. clients that have just sent something;
  * 3. clients that have had their share and have more: at least one of them,
  *
- * each queue for `TURN_MICROS` at most. A command is never interrupted: a turn is longer by the last command of each
- * queue. After a slow one (KEYS on millions of keys) the turn ends at once, and the queues that were left out come first
+ * each queue for `TURN_MICROS` at most. A command is never interrupted, so the last command of each queue may exceed
+ * that. After a slow one (KEYS on millions of keys) the turn ends at once, and the queues that were left out come first
  * in the next turn: sockets, timers and heartbeats wait for one slow command, not for several. So a client that sends
  * one request waits for two turns at most, however long the pipelines of others are.
  */
 export class EventLoopBatch {
-  /** When the share of the connection that is being served ends, µs. */
+  /** When the time share of the connection that is being served ends, µs. */
   shareEnds = 0
   readonly #executor: Executor
   readonly #turn: Turn
@@ -119,15 +119,15 @@ export class EventLoopBatch {
   readonly #clients = new Lane()
   #isScheduled = false
   #turnEnds = 0
-  /** A command of this turn took longer than a turn. */
+  /** Whether a command of this turn took longer than a turn. */
   #wasSlow = false
-  /** When the clock was last read. */
+  /** When the clock was last read, µs. */
   #now = 0
-  /** A slow command of another node has ended the last turn before clients were served. */
+  /** Whether a slow command of another node has ended the last turn before clients were served. */
   #owesClients = false
   readonly #run = (): void => this.#serveAll()
 
-  /** @param begin, end called around each batch: the clock is read there, not per command */
+  /** @param begin, end called around each turn: the clock is read there, not per command */
   constructor(executor: Executor, turn: Turn, micros: () => number, begin: () => void, end: () => void) {
     this.#executor = executor
     this.#turn = turn
@@ -146,7 +146,7 @@ export class EventLoopBatch {
     setImmediate(this.#run)
   }
 
-  /** Whether the connection that is being served has had its share. Reads the clock. */
+  /** Whether the time share of the connection that is being served is over. Reads the clock. */
   isShareOver(): boolean {
     this.#now = this.#micros()
     return this.#now > this.shareEnds
@@ -169,10 +169,10 @@ export class EventLoopBatch {
     if (this.#isScheduled) setImmediate(this.#run)
   }
 
-  /** Whether a slow command has ended the turn. */
+  /** Serves both queues of a lane. Returns whether a slow command has ended the turn. */
   #serveLane(lane: Lane): boolean {
     const { fresh, backlog } = lane
-    // The backlog first takes its connections: those that are added to it now have had their share.
+    // Taken before `fresh` is served: connections that are added to the backlog now have had their share.
     const waiting = backlog.connections.length === 0 ? undefined : backlog.start()
     const backlogFirst = lane.owesBacklog
     lane.owesBacklog = false
@@ -209,7 +209,7 @@ export class EventLoopBatch {
       this.#now = this.#micros()
       if (this.#now > this.#turnEnds) break
     }
-    // Not `#now`: a batch of loads is not smaller because the machine is busy with something else.
+    // Not by `#now`: batches of loads must not become smaller because other processes keep the machine busy.
     if (this.#executor.lastTimedAt > this.#turnEnds + TURN_MICROS) this.#wasSlow = true
     return served
   }
@@ -253,7 +253,7 @@ export class EventLoopBatch {
     return this.#now > this.#turnEnds || this.#executor.lastTimedAt > this.#turnEnds
   }
 
-  /** The last connection may have filled the batch: it is served until it has no more input, or has had its share. */
+  /** Serves the last connection, which may have filled the batch, until its input or its time share ends. */
   #serveLast(connection: Served, from: number, to: number): void {
     const batch = this.#batch
     connection.isDue = false
@@ -283,13 +283,13 @@ export class EventLoopBatch {
     this.#laneOf(connection).backlog.connections.push(connection)
   }
 
-  /** Ends a batch: drops the references to input chunks and to buffers of large requests. */
+  /** Ends a batch, and drops the references to input chunks. */
   #endPrefetch(end: number): void {
     this.#executor.prefetch.end()
     for (let i = 0; i < end; i++) this.#batch[i].clear()
   }
 
-  /** Adjacent connections in the same group are prefetched for together. */
+  /** Prefetches for all connections; together for adjacent ones in the same group. */
   #prefetch(serving: readonly Served[], first: number, taken: number): void {
     const starts = this.#starts
     for (let i = 0; i < taken; ) {

@@ -7,10 +7,10 @@ import type { NodeStats } from '../telemetry/node-stats.ts'
 /** The target duration of a step, µs: short enough not to be noticed as latency. */
 const STEP_MICROS = 500
 
-/** Slots that a step visits: the first value, and the bounds of later ones, which follow the measured time. 4096 expired slots take 1 ms. */
+/** Index slots per step: the first value, and the bounds within which it follows the measured time. 4096 take 1 ms. */
 const FIRST_SLOTS = 1024
-const LEAST_SLOTS = 64
-const MOST_SLOTS = 4096
+const MIN_SLOTS = 64
+const MAX_SLOTS = 4096
 
 /** Above this share of expired entries among those that can expire, another step follows (Redis: 10 %). */
 const ACCEPTABLE_STALE = 0.1
@@ -20,7 +20,7 @@ export class ExpiryCycle {
   readonly #stats: NodeStats
   readonly #micros: () => number
   #slots = FIRST_SLOTS
-  /** The group where the next round begins: a round that ran out of time is continued. */
+  /** The group where the next round begins: a round that ran out of time is continued there. */
   #first = 0
 
   /** @param micros a monotonic clock, in microseconds */
@@ -67,8 +67,8 @@ export class ExpiryCycle {
     const startedAt = this.#micros()
     const expired = store.sweep(looked)
     const took = this.#micros() - startedAt
-    if (took > STEP_MICROS) this.#slots = Math.max(LEAST_SLOTS, this.#slots >> 1)
-    else if (took < STEP_MICROS / 4) this.#slots = Math.min(MOST_SLOTS, this.#slots * 2)
+    if (took > STEP_MICROS) this.#slots = Math.max(MIN_SLOTS, this.#slots >> 1)
+    else if (took < STEP_MICROS / 4) this.#slots = Math.min(MAX_SLOTS, this.#slots * 2)
     const stale = Math.min(1, expired / expected)
     this.#stats.stalePercent = this.#stats.stalePercent * 0.95 + stale * 100 * 0.05
     return stale

@@ -1,4 +1,4 @@
-// The settings of a running server: taken to where they are used at the start, after CONFIG SET and after a reload.
+// The settings of a running server: applied when it starts, after CONFIG SET and after a reload.
 
 import { latin1 } from '../access/text.ts'
 import type { Instant } from '../bytes/instant.ts'
@@ -8,7 +8,7 @@ import { applySettings, createParameters, logLevelOf, type ParameterTargets } fr
 import type { ServerSettings } from './settings.ts'
 
 export interface LiveSettingsOptions extends Omit<ParameterTargets, 'maxclients' | 'evicting'> {
-  /** As it is now. */
+  /** The current limits of connections. */
   readonly room: () => ConnectionRoom
   readonly instant: Instant
 }
@@ -34,8 +34,8 @@ export class LiveSettings {
     this.parameters = createParameters(this.#targets)
   }
 
-  /** `maxclients`, lowered to what the limit on open files allows. */
-  mostClients(wanted: number): number {
+  /** `wanted` as `maxclients`, lowered to what the limit on open files allows. */
+  allowedClients(wanted: number): number {
     return Math.min(wanted, this.#options.room().clients)
   }
 

@@ -1,10 +1,10 @@
-// The port to the log.
+// The interface of the log.
 
 /** A subset of pino's logger. */
 export interface Logger {
   /** A pino level: 'trace', 'debug', 'info', 'warn', 'silent'. */
   level?: string
-  /** Lines that could not be written. */
+  /** The number of lines that could not be written. */
   readonly droppedLines?: number
   debug?(fields: object, message: string): void
   info(fields: object, message: string): void

@@ -1,4 +1,4 @@
-// What CONFIG GET shows and CONFIG SET changes: the server's settings under Redis's names.
+// The parameters of CONFIG GET and CONFIG SET: the server's settings under Redis's names.
 
 import type { Access } from '../access/access.ts'
 import type { Apply, Parameter } from '../commands/spec/parameter.ts'
@@ -39,7 +39,7 @@ const MIN_BUDGET = 1024
 /** The objects that parameters change. */
 export interface ParameterTargets {
   readonly settings: ServerSettings
-  /** As many clients as the limit on open files allows. */
+  /** How many clients the limit on open files allows. */
   readonly maxclients: number
   readonly groups: readonly Group[]
   readonly encodingLimits: EncodingLimits
@@ -65,7 +65,7 @@ const LOG_LEVELS: ReadonlyMap<string, string> = new Map([
   ['nothing', 'silent'],
 ])
 
-/** The level of the log for one of Redis's. */
+/** The pino level for a Redis log level. */
 export function logLevelOf(loglevel: string): string | undefined {
   return LOG_LEVELS.get(loglevel)
 }
@@ -234,7 +234,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
     ...budgets(targets),
     ...encodingParameters(targets.encodingLimits),
     ...tlsParameters(settings, targets.certificates),
-    only('maxmemory-policy', 'allkeys-lru', 'the eviction setting of each group decides which entry leaves'),
+    only('maxmemory-policy', 'allkeys-lru', 'the eviction setting of each group decides which entry is evicted'),
     only('appendonly', 'no', 'this server keeps nothing on disk'),
     only('save', '', 'this server keeps nothing on disk'),
     only('notify-keyspace-events', '', 'this server has no keyspace events'),
@@ -253,7 +253,9 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
   return new Map(parameters.map((parameter) => [parameter.name, parameter]))
 }
 
-/** @param targets with the most clients at any time: HTTP connections take files from them */
+/**
+ * @param targets their `maxclients` may change while the server runs: HTTP connections take descriptors from clients
+ */
 function clientsUpTo(targets: Pick<ParameterTargets, 'maxclients'>): Accept<number> {
   const accept = integer(1, MAX_CLIENTS)
   return (text, use) => {
@@ -321,7 +323,7 @@ function budgets({ groups, settings, evicting }: ParameterTargets): Parameter[] 
   ]
 }
 
-/** A parameter that Redis can change, and that has one possible value here. */
+/** A parameter that can be changed in Redis and has only one valid value here. */
 function only(name: string, value: string, error: string): Parameter {
   const accept = (text: string): string | Apply => (text.toLowerCase() === value ? () => {} : error)
   return { name, get: () => value, accept }

@@ -28,13 +28,13 @@ export interface ProgramServices {
 
 /** A caller whose requests do not come over a connection of the Redis protocol. */
 export interface Caller {
-  /** Which connection to another node carries its requests, where there are several. */
+  /** Selects the data link that carries its requests to another node, if there are several. */
   readonly id: number
-  /** 'host:port' of both ends, or a word. */
+  /** 'host:port' of both ends, or a name such as 'program'. */
   readonly address: string
   readonly localAddress: string
   readonly authenticated: boolean
-  /** The user whose rights it has; by default it may do everything. */
+  /** The user whose permissions it has; by default it may do everything. */
   readonly user?: User
 }
 
@@ -42,7 +42,7 @@ export interface Caller {
 export interface Outcome {
   /** `isForwarded`: another node has answered. A long reply may come in parts. */
   replied(reply: Buffer, rest: readonly Buffer[], isForwarded: boolean): void
-  /** It gets no reply: the node has closed. */
+  /** There is no reply: the node was closed. */
   closed(): void
 }
 
@@ -77,7 +77,7 @@ export class Program {
     return reply
   }
 
-  /** The same for any caller. The bytes of `args` must not change. */
+  /** Runs a command for any caller. The bytes of `args` must not change. */
   run(caller: Caller, group: Group, args: readonly (string | Buffer)[], outcome: Outcome): void {
     if (this.#isClosed) {
       outcome.closed()
@@ -154,7 +154,7 @@ class Request extends ClientState implements Client, Served {
     this.#ended = ended
   }
 
-  /** Its reply is awaited until it is abandoned. */
+  /** Whether nobody waits for the reply any more: it was abandoned. */
   get isGone(): boolean {
     return this.#isAbandoned
   }
@@ -180,7 +180,7 @@ class Request extends ClientState implements Client, Served {
     return IDLE
   }
 
-  /** Nothing is decoded: the request stays. */
+  /** Nothing to copy: the request has buffers of its own. */
   postpone(): void {}
 
   send(): void {}

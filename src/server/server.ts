@@ -1,4 +1,4 @@
-// The server: joins its parts (endpoints, clients, executor, users), and is the host that commands see.
+// The server: creates its parts (endpoints, clients, executor, users), and is the `Host` of commands.
 
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -58,22 +58,22 @@ export interface ServerOptions {
   readonly hasher: Hasher
   /** Changed by CONFIG SET. */
   readonly settings: ServerSettings
-  /** The users at the start. */
+  /** The users when it starts. */
   readonly users?: readonly UserDefinition[]
-  /** Those of the stores of the groups. Changed by CONFIG SET. */
+  /** The limits that the groups' stores use. Changed by CONFIG SET. */
   readonly encodingLimits?: EncodingLimits
   /** The certificates; `undefined`: there is no TLS. */
   readonly certificates?: Certificates | undefined
   readonly timers: Timers
   /** A monotonic clock, in microseconds. */
   readonly micros: () => number
-  /** Is notified of each turn: the batches of loads of the groups wait for its end. */
+  /** Is notified of each turn: batches of loads wait for its end. */
   readonly turn?: Turn
   readonly log: Logger
   readonly identity: NodeIdentity
   /** How many files the process may have open; by default the system's limit. */
   readonly openFiles?: number
-  /** The most connections that HTTP is configured to have; none: there is no HTTP. */
+  /** The configured maximum of HTTP connections; by default there is no HTTP. */
   readonly httpConnections?: number
   /** Called on CONFIG RELOAD; see `Host.reload`. `undefined`: the node has no file to read. */
   readonly onReload?: (isTrial: boolean) => Promise<readonly string[]>
@@ -231,7 +231,7 @@ export class Server implements Host {
     return this.#endpoints.tcp(host, port)
   }
 
-  /** The same for connections by TLS. */
+  /** The same with TLS. */
   listenTls(host: string, port: number): Promise<AddressInfo> {
     return this.#endpoints.tls(host, port)
   }
@@ -271,7 +271,7 @@ export class Server implements Host {
 
   /**
    * Serves a connection that a client, or another node, has opened.
-   * @param unixPath that of the Unix socket on which it was accepted
+   * @param unixPath the path of the Unix socket that accepted it
    */
   accept(socket: Socket, unixPath?: string): void {
     this.#clients.accept(socket, unixPath)
@@ -324,7 +324,7 @@ export class Server implements Host {
 
   #pauseEnded(): void {
     this.#clients.unpause()
-    // Later: a command of another connection may be running, which ended the pause.
+    // In a microtask: a command of another connection may be running (CLIENT UNPAUSE).
     queueMicrotask(() => {
       this.#clients.resume()
       this.program.resume()
@@ -337,12 +337,12 @@ export class Server implements Host {
     return onReload(isTrial)
   }
 
-  /** `maxclients`, lowered to what the limit on open files allows. */
-  mostClients(wanted: number): number {
-    return this.#settings.mostClients(wanted)
+  /** `wanted` as `maxclients`, lowered to what the limit on open files allows. */
+  allowedClients(wanted: number): number {
+    return this.#settings.allowedClients(wanted)
   }
 
-  /** Another limit of HTTP connections, for those that come from now on. */
+  /** Changes the limit of HTTP connections, for connections that are accepted from now on. */
   limitHttp(wanted: number): void {
     const { settings, log } = this.#options
     this.#room = roomWithHttp(this.#room, this.#openFiles, settings.maxclients, wanted)

@@ -10,9 +10,9 @@ export interface BindAddress {
 
 /** The limits of unread replies beyond which a connection is closed; 0: no limit. */
 export interface OutputLimit {
-  /** Bytes waiting that close it at once. */
+  /** The number of waiting bytes that closes it at once. */
   readonly hard: number
-  /** Bytes waiting that close it once they have waited `softTime` ms. */
+  /** The number of waiting bytes that closes it once they have waited for `softTime` ms. */
   readonly soft: number
   readonly softTime: number
 }
@@ -30,19 +30,19 @@ export interface ServerSettings extends TlsSettings {
   tlsPort: number
   /** The path of a Unix socket; empty: none. */
   unixsocket: string
-  /** Its permissions; 0: those that the process's umask leaves. */
+  /** Its permissions; 0: those that the process's umask gives. */
   unixsocketperm: number
   bind: readonly BindAddress[]
-  /** The password of the default user, unless it is defined otherwise; empty: none. */
+  /** The password of the default user, unless users are configured; empty: none. */
   requirepass: string
   protectedMode: boolean
   /** The file of users; empty: none. */
   aclfile: string
-  /** Entries of ACL LOG. */
+  /** Maximum number of ACL LOG entries. */
   acllogMaxLen: number
   /** Whether new users may use every channel. */
   aclPubsubDefault: 'allchannels' | 'resetchannels'
-  /** The budget with which each group starts that sets none. */
+  /** The initial budget of each group that sets none. */
   maxmemory: number
   shutdownTimeout: number
   /** A Redis log level: debug, verbose, notice, warning, nothing. */
@@ -72,7 +72,7 @@ export interface ServerSettings extends TlsSettings {
 
 const MB = 2 ** 20
 
-/** The defaults of Redis, with this port. */
+/** Redis's defaults, with this port. */
 export function defaultServerSettings(port: number): ServerSettings {
   return {
     ...defaultTlsSettings(),

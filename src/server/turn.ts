@@ -1,10 +1,10 @@
-// The turns of the event loop, as batches of loads see them: which misses are loaded together.
+// Decides which misses are loaded together: a batch of loads collects them over turns of the event loop.
 
 import type { BatchWait } from '../group/flights/batcher.ts'
 
 /**
- * The turns that a batch waits for the rest of the pipelines whose misses it has. In each of them a connection runs 64
- * requests (`BATCH`) and more, however slow the machine is: a batch of 100 keys is filled within three.
+ * Maximum number of turns that a batch waits for further misses of the same pipelines. In each of them a connection
+ * runs at least 64 requests (`BATCH`), however slow the machine is: a batch of 100 keys is filled within three.
  */
 const MAX_TURNS = 16
 
@@ -15,27 +15,27 @@ interface Pipeline {
 }
 
 /**
- * Lets the batches of loads depart at the end of a turn.
+ * Dispatches batches of loads at the end of a turn.
  *
- * A long pipeline is served in shares, in several turns; its misses are to be loaded together nevertheless. So a batch
- * waits while the pipelines of ALL connections that wait for its loads go on: a client without further requests does not
- * wait for others. It leaves after `MAX_TURNS`, or after a slow command, so that a pipeline of slow commands does not delay
- * its own loads either.
+ * A long pipeline is served in time shares, over several turns, and its misses should still be loaded together. So a
+ * batch waits while ALL connections that wait for its loads have further requests: a client without any does not wait
+ * for others. It is dispatched at the latest after `MAX_TURNS`, or after a slow command, so that a pipeline of slow
+ * commands does not delay its own loads.
  */
 export class Turn {
   /** The connection that is being served; `undefined` between turns. */
   serving: Pipeline | undefined
   #waits: Wait[] = []
 
-  /** Runs `depart` once, in the iteration of the event loop after the one in which a batch is complete. */
-  gather(depart: () => void): BatchWait {
-    const wait = new Wait(this, depart)
+  /** Runs `dispatch` once, in the iteration of the event loop after the one in which a batch is complete. */
+  gather(dispatch: () => void): BatchWait {
+    const wait = new Wait(this, dispatch)
     wait.joined()
     if (this.serving !== undefined) this.#waits.push(wait)
     return wait
   }
 
-  /** @param isSlow a slow command has been run in it */
+  /** @param isSlow whether a slow command ran in this turn */
   end(isSlow: boolean): void {
     this.serving = undefined
     if (this.#waits.length !== 0) this.#waits = this.#waits.filter((wait) => !wait.turnEnded(isSlow))
@@ -45,21 +45,21 @@ export class Turn {
 /** The wait of one batch. */
 class Wait implements BatchWait {
   readonly #turn: Turn
-  readonly #depart: () => void
+  readonly #dispatch: () => void
   /** The connections that have joined. */
   readonly #pipelines: Pipeline[] = []
   #turns = 0
   #isOver = false
   #immediate: NodeJS.Immediate | undefined
 
-  constructor(turn: Turn, depart: () => void) {
+  constructor(turn: Turn, dispatch: () => void) {
     this.#turn = turn
-    this.#depart = depart
+    this.#dispatch = dispatch
   }
 
   joined(): void {
     const { serving } = this.#turn
-    // A load that no connection has started: no further request of it follows.
+    // The load was not started by a connection, so no further requests are expected.
     if (serving === undefined) this.#end()
     else if (!this.#pipelines.includes(serving)) this.#pipelines.push(serving)
   }
@@ -69,7 +69,7 @@ class Wait implements BatchWait {
     clearImmediate(this.#immediate)
   }
 
-  /** Whether the wait is over. */
+  /** Returns whether the wait is over. */
   turnEnded(isSlow: boolean): boolean {
     this.#turns++
     if (isSlow || this.#turns === MAX_TURNS || this.#pipelines.some(({ isDue }) => !isDue)) this.#end()
@@ -79,6 +79,6 @@ class Wait implements BatchWait {
   #end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#immediate = setImmediate(this.#depart)
+    this.#immediate = setImmediate(this.#dispatch)
   }
 }

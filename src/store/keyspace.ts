@@ -11,9 +11,9 @@ const STEP_SLOTS = 4096
 const BATCH = 256
 /** How many random positions `random` tries before it searches from the start, and how many records it then visits. */
 const RANDOM_TRIES = 100
-const MOST_SEARCHED = 10_000
+const MAX_SEARCHED = 10_000
 /** Of a sample in the average lifetime. */
-const LEAST_WEIGHT = 0.02
+const MIN_WEIGHT = 0.02
 
 export interface KeyspaceParts {
   readonly index: Index
@@ -114,7 +114,7 @@ export class Keyspace {
 
   /**
    * A live record at random, all with about the same probability, unless few records are live. `NULL_REF`: none was
-   * found at random, nor among the first MOST_SEARCHED records.
+   * found at random, nor among the first MAX_SEARCHED records.
    *
    * @param random uniform in [0, 1)
    */
@@ -125,7 +125,7 @@ export class Keyspace {
     }
     for (let tries = 0; tries < RANDOM_TRIES && found === NULL_REF; tries++)
       this.scan(Math.floor(random() * 2 ** 32), 1, visit)
-    for (let cursor = 0, left = MOST_SEARCHED; found === NULL_REF && left > 0; left -= BATCH) {
+    for (let cursor = 0, left = MAX_SEARCHED; found === NULL_REF && left > 0; left -= BATCH) {
       cursor = this.scan(cursor, BATCH, visit)
       if (cursor === 0) break
     }
@@ -157,7 +157,7 @@ export class Keyspace {
 
   /** A sample of a part of the index has this average: it counts like the part, at least for 2 % as in Redis. */
   #estimateTtl(sample: number, part: number): void {
-    const weight = this.averageTtlMs === 0 ? 1 : Math.min(1, Math.max(LEAST_WEIGHT, part))
+    const weight = this.averageTtlMs === 0 ? 1 : Math.min(1, Math.max(MIN_WEIGHT, part))
     this.averageTtlMs += (sample - this.averageTtlMs) * weight
   }
 

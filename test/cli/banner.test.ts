@@ -43,7 +43,7 @@ test('the banner of a node with TLS and a Unix socket', () => {
     { host: '/run/erinys.sock', port: 0 },
   ]
   const text = bannerText(loaded, addresses)
-  expect(text).toContain('  listening  127.0.0.1:7001 by TLS, /run/erinys.sock\n')
+  expect(text).toContain('  listening  127.0.0.1:7001 with TLS, /run/erinys.sock\n')
   expect(text).toContain(
     '  try        redis-cli -p 7001 --tls --cacert /etc/ca.crt --cert <file> --key <file> GET Tom\n',
   )

@@ -44,7 +44,7 @@ describe('the announced address', () => {
 
   test('is the only address reachable from other machines, or must be set', () => {
     const wants =
-      'got nothing, wants the address that the others reach this node at, as bind is open and this machine has'
+      'got nothing, wants the address at which the others reach this node, as bind is open and this machine has'
     expect(announcedFor('0.0.0.0', [], docker)).toBe(`${wants} 10.0.0.5 and 172.17.0.1`)
     expect(announcedFor('0.0.0.0', ['172.17.0.1:7000'], docker)).toBe('172.17.0.1 7000')
     expect(announcedFor('0.0.0.0', [], { name: 'a', addresses: machine.addresses.slice(0, 2) })).toBe(

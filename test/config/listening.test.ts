@@ -129,7 +129,7 @@ describe('files', () => {
     const layers = { config: { tlsPort: 7001, tlsKeyFilePass: 'open sesame' } }
     const text = describeConfig({ ...resolveLayers(layers), file: undefined })
     expect(text).toContain('tls-key-file-pass           set, not shown')
-    expect(text).toContain('127.0.0.1:7001 by TLS')
+    expect(text).toContain('127.0.0.1:7001 with TLS')
     expect(text).not.toContain('open sesame')
   })
 })

@@ -173,8 +173,8 @@ test('after a slow command the turn ends, and the queues that were left out come
 
 /** A batch of loads that the next request of a connection begins. */
 class FakeBatch {
-  /** How many turns had been when it departed. */
-  departedIn: number | undefined
+  /** The number of turns when it was dispatched. */
+  dispatchedIn: number | undefined
   wait: BatchWait | undefined
   readonly #loop: Loop
 
@@ -189,15 +189,15 @@ class FakeBatch {
       if (this.wait !== undefined) this.wait.joined()
       else
         this.wait = this.#loop.turn.gather(() => {
-          this.departedIn = this.#loop.turns
+          this.dispatchedIn = this.#loop.turns
         })
     }
     return this
   }
 
-  async departure(): Promise<number> {
-    await this.#loop.until(() => this.departedIn !== undefined)
-    return this.departedIn as number
+  async dispatched(): Promise<number> {
+    await this.#loop.until(() => this.dispatchedIn !== undefined)
+    return this.dispatchedIn as number
   }
 }
 
@@ -207,7 +207,7 @@ test('the misses of a long pipeline are loaded at the end of it, however long th
   const loop = new Loop()
   const flood = new FakeConnection(loop, 'flood').receive(...requests(50_000))
   const client = new FakeConnection(loop, 'client').receive(...requests(3000))
-  await new FakeBatch(loop).await(client).departure()
+  await new FakeBatch(loop).await(client).dispatched()
   expect(client.left).toBe(0)
   expect(flood.left).toBeGreaterThan(40_000)
 })
@@ -217,7 +217,7 @@ test('nor does a slow machine divide them', async () => {
   // A cheap request does not look at the clock: 64 of them are a share.
   const client = new FakeConnection(loop, 'client').receive(...requests(640, 5000))
   client.isTimed = false
-  await new FakeBatch(loop).await(client).departure()
+  await new FakeBatch(loop).await(client).dispatched()
   expect(client.left).toBe(0)
   expect(loop.turns).toBe(10)
 })
@@ -227,9 +227,9 @@ test('a client that has sent one request does not wait for the pipeline of anoth
   const client = new FakeConnection(loop, 'client').receive(...requests(50_000))
   const batch = new FakeBatch(loop).await(client)
   await loop.until(() => loop.turns === 3)
-  expect(batch.departedIn).toBeUndefined()
+  expect(batch.dispatchedIn).toBeUndefined()
   batch.await(new FakeConnection(loop, 'single').receive(1))
-  expect(await batch.departure()).toBe(4)
+  expect(await batch.dispatched()).toBe(4)
   expect(client.left).toBeGreaterThan(0)
 })
 
@@ -237,7 +237,7 @@ test('two long pipelines are loaded together until one of them ends', async () =
   const loop = new Loop()
   const short = new FakeConnection(loop, 'short').receive(...requests(2000))
   const long = new FakeConnection(loop, 'long').receive(...requests(4000))
-  await new FakeBatch(loop).await(short).await(long).departure()
+  await new FakeBatch(loop).await(short).await(long).dispatched()
   expect(short.left).toBe(0)
   expect(long.left).toBeGreaterThan(0)
 })
@@ -249,20 +249,20 @@ test('a load that no connection has asked for does not wait for pipelines', asyn
   await loop.until(() => batch.wait !== undefined)
   batch.wait?.joined()
   const turn = loop.turns
-  expect(await batch.departure()).toBeLessThanOrEqual(turn + 1)
+  expect(await batch.dispatched()).toBeLessThanOrEqual(turn + 1)
 })
 
 test('a pipeline without an end is loaded after a bounded number of turns', async () => {
   const loop = new Loop()
   const client = new FakeConnection(loop, 'client').receive(...requests(100_000))
-  expect(await new FakeBatch(loop).await(client).departure()).toBe(16)
+  expect(await new FakeBatch(loop).await(client).dispatched()).toBe(16)
   expect(client.left).toBeGreaterThan(0)
 })
 
 test('misses do not wait for slow commands of the same pipeline', async () => {
   const loop = new Loop()
   const client = new FakeConnection(loop, 'client').receive(1, ...requests(100, 20_000))
-  await new FakeBatch(loop).await(client).departure()
+  await new FakeBatch(loop).await(client).dispatched()
   expect(loop.now).toBeLessThan(45_000)
 })
 
@@ -274,5 +274,5 @@ test('a wait that has been cancelled does not end', async () => {
   batch.wait?.cancel()
   await loop.until(() => client.left === 0)
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
-  expect(batch.departedIn).toBeUndefined()
+  expect(batch.dispatchedIn).toBeUndefined()
 })

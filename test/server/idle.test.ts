@@ -10,7 +10,7 @@ import { TestServer } from '../support/server.ts'
 const WANTED = 10_000
 
 /** Bytes of memory that one more idle connection may cost. */
-const MOST_PER_CLIENT = 20 * 1024
+const MAX_PER_CLIENT = 20 * 1024
 
 /** A process that opens connections, uses each once, reports, and keeps them until its input ends. */
 const CLIENTS = `
@@ -55,7 +55,7 @@ test('an idle client costs a few kilobytes', async () => {
   await once(clients.stdout, 'data')
   while (running.server.clients.size < count + 1) await new Promise((resolve) => setImmediate(resolve))
   const perClient = (memory() - before) / count
-  expect(perClient).toBeLessThan(MOST_PER_CLIENT)
+  expect(perClient).toBeLessThan(MAX_PER_CLIENT)
   await peer.exchange('GET a\r\n', '$1\r\n1\r\n')
   running.clock.advance(2000)
   clients.stdin.end()

@@ -1,4 +1,4 @@
-// What `erinys top` is told on the command line: whom to ask, as whom, and by which TLS.
+// The options of `erinys top`: which node to ask, as which user, and with which TLS options.
 
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
@@ -22,7 +22,7 @@ export interface TopOptions {
   readonly once: boolean
 }
 
-/** Flags as Commander has them, by the names that redis-cli gives them. */
+/** Flags as Commander passes them, with the names of redis-cli's flags. */
 export interface TopFlags {
   readonly interval: string
   readonly once?: true
@@ -34,7 +34,7 @@ export interface TopFlags {
   readonly key?: string
   readonly sni?: string
   readonly insecure?: true
-  /** Those of a node: here they say where the node is, and its password. */
+  /** Flags of a node that tell its address and its password. */
   readonly port?: string
   readonly tlsPort?: string
   readonly requirepass?: string
@@ -61,7 +61,7 @@ export function topOptions(address: string | undefined, flags: TopFlags): TopOpt
   }
 }
 
-/** A port of this machine, where no address is given. */
+/** The port on this machine, if no address is given. */
 function defaultPort({ tls, port, tlsPort }: TopFlags): string | number {
   const own = port ?? process.env[variableName('port')]
   const byTls = tlsPort ?? process.env[variableName('tlsPort')]

@@ -1,4 +1,4 @@
-// What `erinys top` reads of a node: INFO, HOTKEYS and SLOWLOG, as objects.
+// The samples of `erinys top`: INFO, HOTKEYS and SLOWLOG of a node, as objects.
 
 import { type Address, parseAddress } from '../../cluster/member.ts'
 
@@ -43,7 +43,7 @@ interface Peer extends Address {
   readonly name: string
 }
 
-/** What the samples are read from: a client of a node. */
+/** The client of a node that samples are read with. */
 export interface NodeClient {
   call(command: string, ...args: string[]): Promise<unknown>
 }
@@ -54,7 +54,7 @@ const SLOW_ENTRIES = 8
 
 /**
  * Reads a node. A command that the user may not run leaves its part empty.
- * @param byTls whether the other members are to be reached by TLS
+ * @param byTls whether the other members are reached with TLS
  */
 export async function readNode(
   address: string,

@@ -14,7 +14,7 @@ export interface ReloadableSettingsOptions {
   readonly cluster: ClusterConfig | undefined
   readonly http: HttpConfig | undefined
   /** As many clients as the limit on open files allows. */
-  readonly mostClients: (wanted: number) => number
+  readonly allowedClients: (wanted: number) => number
   /** Another limit of HTTP connections, as the configuration wants it. */
   readonly limitHttp: (connections: number) => void
   readonly apply: (changed: Partial<ServerSettings>) => void
@@ -31,9 +31,9 @@ export class ReloadableSettings implements Reloadable {
   }
 
   prepare(config: NodeConfig): PreparedChange {
-    const { settings, cluster, mostClients, limitHttp, apply } = this.#options
+    const { settings, cluster, allowedClients, limitHttp, apply } = this.#options
     const http = this.#http
-    const next: NodeConfig = { ...config, maxclients: mostClients(config.maxclients) }
+    const next: NodeConfig = { ...config, maxclients: allowedClients(config.maxclients) }
     const names = changedSettings(settings, next)
     const restart = restartLines(
       { ...settings, groups: [], users: [], cluster, http },

@@ -1,4 +1,5 @@
-// The share of a group's budget that its hot copies take: it grows in steps as they arrive, and goes back when none is left.
+// The share of a group's budget that its hot copies use: it grows in steps as they arrive, and is returned when none is
+// left.
 
 import type { Hasher } from '../../bytes/hash.ts'
 import type { Instant } from '../../bytes/instant.ts'
@@ -11,7 +12,7 @@ const STEP_BYTES = 256 * 1024
 const MIN_BYTES = 4096
 
 export interface BudgetShareOptions {
-  /** The fraction of the budget that the share may take. */
+  /** The maximum share as a fraction of the budget. */
   readonly fraction: number
   readonly budget: number
   readonly instant: Instant
@@ -21,12 +22,12 @@ export interface BudgetShareOptions {
 }
 
 export class BudgetShare {
-  /** What is in it; `undefined` while there is nothing. */
+  /** The store of the copies; `undefined` while there are none. */
   store: Store | undefined
-  /** The most it may grow to. */
+  /** The maximum size of the share, bytes. */
   limit: number
   readonly #options: BudgetShareOptions
-  /** The count of stores that were released. */
+  /** Expirations in stores that were released. */
   #expiredBefore = 0
 
   constructor(options: BudgetShareOptions) {
@@ -47,7 +48,7 @@ export class BudgetShare {
     if (this.store !== undefined) this.store.expired = 0
   }
 
-  /** The group has another budget; `shrink` follows, unless the share is released. */
+  /** The group's budget has changed. Call `shrink` afterwards, unless the share is released. */
   setBudget(bytes: number): void {
     this.limit = Math.floor(bytes * this.#options.fraction)
   }
@@ -70,7 +71,7 @@ export class BudgetShare {
     if (store === undefined || (wants > has && has < limit)) {
       const size = Math.min(limit, Math.max(wants, has + STEP_BYTES))
       reserve(size)
-      // Made for the whole share; it takes no bytes before it may.
+      // Created with the size of the whole share; memory is committed only as it grows.
       store ??= new Store({ maxBytes: limit, hasher, instant })
       store.maxBytes = size
       this.store = store
@@ -78,7 +79,7 @@ export class BudgetShare {
     return store
   }
 
-  /** Gives everything back to the group's own entries. */
+  /** Returns the whole share to the group's own entries. */
   release(): void {
     if (this.store === undefined) return
     this.#expiredBefore += this.store.expired

@@ -29,19 +29,21 @@ import { OwnerLinks } from './owner-links.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** How copies of other nodes' keys are kept. */
+/** Limits of copies of other nodes' keys. */
 export interface CopyPolicy {
-  /** The fraction of the group's budget that copies may take, at most a half; 0: there are none. */
+  /** The maximum fraction of the group's budget for copies, at most a half; 0: there are none. */
   readonly share: number
-  /** The most time for which a copy is served after its fetch began. */
+  /** For how long at most a copy is served, from the beginning of its fetch, ms. */
   readonly maxAgeMs: number
-  /** The most concurrent fetches. */
+  /** Maximum number of concurrent fetches. */
   readonly maxFetches: number
 }
 
 export const defaultCopyPolicy: CopyPolicy = { share: 1 / 8, maxAgeMs: 1000, maxFetches: 64 }
 
-/** A record's block may be a unit larger than asked; its index slot, and the next growth of the index. */
+/**
+ * Overhead of a record, bytes: its block may be a unit larger than requested, and its index slot may grow the index.
+ */
 const OVERHEAD_BYTES = 2 * UNIT_BYTES + MIN_INDEX_BYTES
 /** After a write voided a fetch, its key is not fetched again for this fraction of the maximum age. */
 const BACKOFF_SHARE = 0.1
@@ -56,7 +58,7 @@ export interface CopiesOptions {
   readonly budget: number
   readonly instant: Instant
   readonly hasher: Hasher
-  /** Called with the new size of the share before it grows, and after it shrinks; 0: none. */
+  /** Called with the new size of the share in bytes before it grows, and after it shrinks; 0: it is released. */
   readonly reserve: (bytes: number) => void
 }
 
@@ -96,7 +98,7 @@ export class Copies {
     return this.store?.usedBytes ?? 0
   }
 
-  /** Bytes of the share at present: the group's own entries must leave them free. */
+  /** The current size of the share, bytes: the group's own entries must leave them free. */
   get reserved(): number {
     return this.store?.maxBytes ?? 0
   }
@@ -115,7 +117,7 @@ export class Copies {
     return this.#fetches.size
   }
 
-  /** The group has another budget; a smaller share evicts at once. */
+  /** The group's budget has changed; a smaller share evicts at once. */
   setBudget(bytes: number): void {
     this.#share.setBudget(bytes)
     if (!this.#share.isWorthHaving) this.dropAll()
@@ -131,7 +133,7 @@ export class Copies {
     return ref
   }
 
-  /** Whether there is a live copy of a key, which does not count as a read. */
+  /** Whether there is a live copy of a key. Does not count as a read. */
   holds(bytes: Buffer, start: number, end: number): boolean {
     return this.#peek(bytes, start, end) !== NULL_REF
   }
@@ -160,7 +162,7 @@ export class Copies {
     const { maxAgeMs } = this.#options.policy
     const { key, beganAt, link } = ticket
     const lifetime = remainingMs < 0 ? maxAgeMs : Math.min(remainingMs, maxAgeMs)
-    // An entry lives through the millisecond of its deadline, of which part may have passed when the fetch began.
+    // An entry is valid until the end of the millisecond of its deadline, which may have begun before the fetch.
     const deadline = beganAt + lifetime - 1
     if (!this.#mayStore(key, value, deadline)) {
       this.cancel(ticket)
@@ -171,7 +173,7 @@ export class Copies {
     return this.#put(key, value, { link, beganAt, deadline })
   }
 
-  /** The owner has sent the value that a key has since a write. False: there is no lease for it, or it is out of date. */
+  /** The owner has sent the new value of a key after a write. False: there is no lease for it, or it is out of date. */
   update(key: Buffer, value: Value, version: number): boolean {
     this.#dropIfClockSetBack()
     const lease = this.#leases.get(key, 0, key.length)
@@ -188,7 +190,7 @@ export class Copies {
     if (!ticket.isVoid) this.#fetches.end(ticket, this.#options.policy.maxAgeMs)
   }
 
-  /** A write, the one of this version, is about to change the key: its copy waits for the new value. */
+  /** The write with this version is about to change the key: the copy is invalid until the new value arrives. */
   invalidate(key: Buffer, version: number): void {
     const end = key.length
     const ticket = this.#fetches.get(key, 0, end)
@@ -207,12 +209,12 @@ export class Copies {
     this.invalidations++
   }
 
-  /** The key is not copied for this time: it is written too often for the number of its reads. */
+  /** The key is not copied for `ms`: it is written too often for the number of its reads. */
   backOff(key: Buffer, ms: number): void {
     this.#fetches.backOff(key, 0, key.length, ms)
   }
 
-  /** Whether a copy that was found, and is asked for often, is to be fetched again before it expires. */
+  /** Whether a hot copy is near its expiry and should be fetched again. */
   isAging(ref: Ref): boolean {
     if (this.store === undefined) return false
     const { records } = this.store

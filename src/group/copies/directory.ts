@@ -21,7 +21,7 @@ export interface CopyDirectoryOptions<Holder extends object> {
   readonly notify: (holder: Holder, group: string, key: Buffer | undefined, version?: number) => void
   /** Sends values after writes; `undefined`: a write drops the copies. */
   readonly updates?: CopyUpdates<Holder> | undefined
-  /** The most keys that are recorded; no more copies are granted then. */
+  /** Maximum number of keys with copies; beyond it no copies are granted. */
   readonly maxKeys?: number
 }
 
@@ -29,9 +29,11 @@ export interface CopyDirectoryOptions<Holder extends object> {
 export interface CopyUpdates<Holder> {
   /** Runs a function once the writes of this callback are done. */
   readonly soon: (run: () => void) => void
-  /** The message with the present value of a key; `undefined`: it must not be kept for the maximum age of a copy. */
+  /**
+   * The message with the current value of a key; `undefined`: the value must not be kept for the maximum age of a copy.
+   */
   readonly encode: (group: Group, key: Buffer, version: number) => Buffer | undefined
-  /** Sends it. False: the holder does not read what it is sent. */
+  /** Sends it. False: the holder has too many unread bytes. */
   readonly send: (holder: Holder, update: Buffer) => boolean
 }
 
@@ -40,22 +42,22 @@ interface Entry<Holder> {
   /** One character per byte. */
   readonly key: string
   readonly holders: Holder[]
-  /** By holder: how many more values it may be sent before it asks again. */
+  /** By holder: how many more new values it may be sent before it has to fetch again. */
   readonly updatesLeft: number[]
-  /** Its holders have been notified of a write, and none has got a value since. */
+  /** Whether its holders were notified of a write, and none has got a value since. */
   isInvalidated: boolean
-  /** The new value is about to be sent. */
+  /** Whether the new value is about to be sent. */
   isUpdating: boolean
 }
 
 /**
- * A holder is a connection, not a node: copies die with it, and those that came over the next one are other copies.
+ * A holder is a connection, not a node: copies are invalid when their connection closes.
  *
  * Entries are in two generations. Every maxAgeMs (by a timer, which setting the clock does not shorten) the older one is
  * dropped, as its copies have expired, and the younger becomes the older.
  */
 export class CopyDirectory<Holder extends object> implements Watcher {
-  /** The number of keys with copies. With 0, writes cost nothing. */
+  /** The number of keys with copies. While it is 0, writes cost nothing. */
   size = 0
   /** Copies granted, copies refused because the directory was full, notifications and new values sent. */
   registered = 0
@@ -80,10 +82,10 @@ export class CopyDirectory<Holder extends object> implements Watcher {
   }
 
   /**
-   * To be called when a holder asks for the key, before its value is read, and before it is loaded: then the holder misses
-   * no write. Returns for how many ms the holder may keep the value, 0: not at all. That is the answer beyond
-   * `maxKeys`: to forget another one instead would cost a message now and that holder's next request. `updates`: how many
-   * new values the holder accepts, after as many writes; they do not prolong the life of the copy.
+   * Call when a holder asks for the key, before its value is read or loaded: then the holder misses no write. Returns
+   * for how many ms the holder may keep the value; 0: not at all. Beyond `maxKeys` it returns 0: to drop another key
+   * instead would cost a message now and a request of its holder later. `updates`: how many new values the holder
+   * accepts after writes; they do not extend the lifetime of the copy.
    */
   add(bytes: Buffer, start: number, end: number, holder: Holder, updates = 0): number {
     if (this.#closed.has(holder) || end - start > MAX_COPIED_KEY) return 0
@@ -140,7 +142,7 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     for (const holder of holders) this.#notify(holder, undefined)
   }
 
-  /** It is not known which keys are concerned: all copies are invalidated. */
+  /** It is not known which keys became invalid: all copies are invalidated. */
   invalidated(): void {
     this.flushed()
   }
@@ -166,14 +168,14 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     })
   }
 
-  /** Sends the values that keys have since they were written. */
+  /** Sends the new values of keys that were written. */
   #sendUpdates(updates: CopyUpdates<Holder>): void {
     const updating = this.#updating
     this.#updating = []
     for (const entry of updating) {
       entry.isUpdating = false
       const entries = this.#entriesOf(entry)
-      // Recalled meanwhile.
+      // Its copies were recalled meanwhile.
       if (entries === undefined) continue
       const key = Buffer.from(entry.key, 'latin1')
       const update = updates.encode(this.#group, key, this.version)

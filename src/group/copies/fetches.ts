@@ -14,7 +14,7 @@ export class PendingFetch {
   readonly link: number
   /** Milliseconds since the epoch. */
   readonly beganAt: number
-  /** Ended, or its value may be out of date. */
+  /** Whether it has ended, or its value may be out of date. */
   isVoid = false
   /** A value of an earlier version is out of date. */
   minVersion = 0

@@ -4,22 +4,24 @@ import type { Hash } from '../../bytes/hash.ts'
 import type { Instant } from '../../bytes/instant.ts'
 
 /*
- * Two rows of 65,536 counters of 4 bits, 64 KiB. A key has one counter in each row, and was read at most as
- * often as the lesser of them says: only the lesser counts on (conservative update), which keeps the share of the
- * other keys small. Every `halveMs` all counts are halved, so that a key asked for r times a second settles between
- * r/4 and r/2. Four rows of half the length would be little more exact at three times the time.
+ * Two rows of 65,536 counters of 4 bits, 64 KiB. A key has one counter in each row; the smaller of the two is an upper
+ * bound of its reads. Only the smaller one is incremented (conservative update), which keeps the error from other keys
+ * small. Every `halveMs` all counts are halved, so the count of a key with r reads per second settles between r/4 and
+ * r/2. Four rows of half the length would be only slightly more exact, in three times the time.
  *
  *   word | counter 7 | counter 6 | …… | counter 0 |     4 bits each
  */
 
 const ROW_WORDS = 8192
-/** Keeps the bits that select a counter of a row: the upper ones the word, the lowest three the place in it. */
+/**
+ * Shift that keeps the bits which select a counter of a row: the upper ones its word, the lowest three its place there.
+ */
 const ROW_SHIFT = 16
 const MAX_COUNT = 15
-/** The counts of eight counters, each without the bit that came from its neighbour when all were halved. */
+/** Mask for eight counters after a shift by one: clears the bit that came from the neighbouring counter. */
 const HALVE_MASK = 0x77777777
 
-/** Multipliers that spread a hash over each row in another way: odd, from xxHash. */
+/** Odd multipliers (from xxHash) by which the rows hash differently. */
 const SPREAD_0 = 0x9e3779b1 | 0
 const SPREAD_1 = 0x85ebca77 | 0
 
@@ -31,15 +33,17 @@ export interface FrequencySketchOptions {
 }
 
 /**
- * By default a key is hot that is asked for 15 times at once, or 30 times a second for a while. A million keys asked
- * for a million times a second share counters at counts of about 5, so none of them seems hot.
+ * By default a key is hot after 15 reads at once, or at 30 reads per second for a while. A million keys with a million
+ * reads per second together share counters at counts of about 5, so none of them appears hot.
  */
 export class FrequencySketch {
   readonly #instant: Instant
   readonly #threshold: number
   readonly #halveMs: number
   readonly #words = new Int32Array(2 * ROW_WORDS)
-  /** When the counts were halved last, ms since the epoch. A cell: a number field would be boxed. */
+  /**
+   * When the counts were last halved, ms since the epoch. A typed array of one element, as V8 would box a number field.
+   */
   readonly #halvedAt = new Float64Array(1)
 
   constructor(instant: Instant, { threshold = MAX_COUNT, halveMs = 250 }: FrequencySketchOptions = {}) {
@@ -65,7 +69,7 @@ export class FrequencySketch {
     const count1 = (words[at1] >>> shift1) & MAX_COUNT
     const least = Math.min(count0, count1)
     if (least === MAX_COUNT) return true
-    // Increments each counter that is the least, without branches: they would be unpredictable.
+    // Increments each counter that has the smaller count, without branches: those would be unpredictable.
     words[at0] += ((count0 - least - 1) >>> 31) << shift0
     words[at1] += ((count1 - least - 1) >>> 31) << shift1
     return least + 1 >= this.#threshold

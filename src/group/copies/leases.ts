@@ -1,6 +1,6 @@
-// The leases of copies that a write has invalidated, and whose new value is on its way from the owner.
+// The leases of copies that a write has invalidated and whose new value is expected from the owner.
 
-/** Beyond this many, a copy loses its lease with its value, and is fetched again. */
+/** Maximum number of leases. Beyond it, an invalidated copy loses its lease and has to be fetched again. */
 const MAX_LEASES = 1000
 
 /** How long a key may be copied, as granted to its last fetch. Times are milliseconds since the epoch. */
@@ -31,7 +31,7 @@ export class Leases {
     if (this.#leases.size !== 0) this.#leases.delete(bytes.toString('latin1', start, end))
   }
 
-  /** Removes those that have ended at `now`. */
+  /** Removes the leases that have ended at `now`. */
   sweep(now: number): void {
     for (const [name, { deadline }] of this.#leases) if (deadline < now) this.#leases.delete(name)
   }

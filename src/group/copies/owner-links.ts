@@ -14,7 +14,7 @@ export class OwnerLinks {
     return this.#valid.has(link)
   }
 
-  /** The number of the present link to an owner. */
+  /** The number of the current link to an owner. */
   to(owner: string): number {
     const known = this.#ofOwner.get(owner)
     if (known !== undefined) return known
@@ -24,7 +24,7 @@ export class OwnerLinks {
     return link
   }
 
-  /** The link to an owner has broken. Returns its number; `undefined`: nothing came over it. */
+  /** The link to an owner broke. Returns its number; `undefined`: no copy came over it. */
   drop(owner: string): number | undefined {
     const link = this.#ofOwner.get(owner)
     if (link === undefined) return undefined

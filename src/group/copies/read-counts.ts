@@ -5,14 +5,14 @@ import type { Instant } from '../../bytes/instant.ts'
 
 /** A power of two. Keys share counters: a key may seem to be read more often than it is. */
 const COUNTERS = 4096
-/** A shorter time tells little about the rate. */
+/** Shorter times give no useful rate, ms. */
 const MIN_MS = 10
 
 export class ReadCounts {
   readonly #instant: Instant
   readonly #counts = new Uint32Array(COUNTERS)
   readonly #writes = new Uint32Array(COUNTERS)
-  /** When each was restarted, ms since the epoch. */
+  /** When each counter was restarted, ms since the epoch. */
   readonly #since = new Float64Array(COUNTERS)
 
   constructor(instant: Instant) {
@@ -29,17 +29,19 @@ export class ReadCounts {
     this.#writes[hash & (COUNTERS - 1)]++
   }
 
-  /** The writes of a key since it was restarted. */
+  /** The writes of a key since its counter was restarted. */
   writesOf(hash: Hash): number {
     return this.#writes[hash & (COUNTERS - 1)]
   }
 
-  /** The reads of a key since it was restarted. */
+  /** The reads of a key since its counter was restarted. */
   of(hash: Hash): number {
     return this.#counts[hash & (COUNTERS - 1)]
   }
 
-  /** Begins to count anew. Returns the reads in `ms` at the rate so far; 0 if that began too long ago to tell. */
+  /**
+   * Restarts a key's counter. Returns the reads in `ms` at its rate until now; 0: the counter is too old to give one.
+   */
   restart(hash: Hash, ms: number): number {
     const i = hash & (COUNTERS - 1)
     const { now } = this.#instant

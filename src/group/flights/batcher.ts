@@ -43,8 +43,8 @@ export interface BatchWait {
   cancel(): void
 }
 
-/** Begins the wait of a batch without a time window. Calls `depart` at its end, never synchronously. */
-export type Gather = (depart: () => void) => BatchWait
+/** Begins the wait of a batch without a time window. Calls `dispatch` at its end, never synchronously. */
+export type Gather = (dispatch: () => void) => BatchWait
 
 export type CallResult = { readonly result: OriginResult | Value } | { readonly error: unknown }
 
@@ -53,7 +53,7 @@ export class Batch<Member> implements CallBatch {
   /** By key; a fenced load and its successor have the same key. */
   readonly members = new Map<string, Set<Member>>()
   readonly signal = new LazyAbortSignal()
-  /** `undefined`: it has departed. */
+  /** The wait for more members; `undefined`: the batch was dispatched. */
   wait: BatchWait | undefined
   isReported = false
 
@@ -84,7 +84,7 @@ export class Batcher<Member> {
   /** Adds a load to the open batch, which is dispatched when full. Never calls the origin synchronously. */
   add(key: string, member: Member): Batch<Member> {
     let batch = this.#openBatch
-    // A batch that all members have left is not dispatched any more.
+    // A batch that all members have left is not dispatched.
     if (batch === undefined || batch.members.size === 0) batch = this.#open()
     else batch.wait?.joined()
     const loads = batch.members.get(key)
@@ -102,8 +102,8 @@ export class Batcher<Member> {
     const { windowMs, timers, gather } = this.#options
     const batch = new Batch<Member>()
     this.#openBatch = batch
-    const depart = (): void => this.#dispatch(batch)
-    batch.wait = windowMs > 0 ? windowOf(timers.after(windowMs, depart)) : gather(depart)
+    const dispatch = (): void => this.#dispatch(batch)
+    batch.wait = windowMs > 0 ? windowOf(timers.after(windowMs, dispatch)) : gather(dispatch)
     return batch
   }
 
@@ -166,7 +166,7 @@ export class Batcher<Member> {
   }
 }
 
-/** A time window does not depend on what joins. */
+/** The wait of a time window does not depend on further members. */
 function windowOf(cancel: CancelTimer): BatchWait {
   return { joined: () => undefined, cancel }
 }

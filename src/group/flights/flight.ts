@@ -61,7 +61,7 @@ export class Flight {
   cancelTimer: CancelTimer | undefined
   /** The batch to leave when the load ends early. */
   batch: Batch<Flight> | undefined
-  /** Of this load alone; a batched load has the batch's signal. */
+  /** The signal of a load that is not batched; a batched load has the batch's signal. */
   readonly abortSignal = new LazyAbortSignal()
   /** Called when it has ended. */
   ended: () => void = noop

@@ -31,7 +31,7 @@ export interface FlightOptions {
   readonly loadEpoch?: () => number
   /** Batching for origins with `loadMany`; default: at most 100 keys of one event-loop turn. */
   readonly batch?: BatchPolicy
-  /** Default: until the sockets have been read once more. */
+  /** How long a batch without a time window waits; by default until the sockets have been read once more. */
   readonly gather?: Gather | undefined
   /** Called with every successful result before the waiters; stores it unless fenced. May return an error. */
   readonly store: (key: Buffer, loadResult: LoadResult) => string | undefined
@@ -103,7 +103,7 @@ export class Flights {
     })
   }
 
-  /** Calls of the origin: fewer than loads with batching, and since that was last configured. */
+  /** Calls of the origin; with batching fewer than loads, and counted since batching was last configured. */
   get calls(): number {
     return this.#batcher?.calls ?? this.loads
   }
@@ -151,7 +151,7 @@ export class Flights {
    * `key` must not change.
    */
   refresh(key: Buffer): void {
-    // While the circuit breaker is open, stale values stay stale.
+    // While the circuit breaker is open, values are not refreshed.
     if (refusalOf(key) !== undefined || this.#closed || this.#options.governor?.isOpen === true) return
     const name = key.toString('latin1')
     if (this.#flights.has(name) || this.refreshBackoffMs(key) > 0) return
@@ -232,7 +232,7 @@ export class Flights {
     }
     let ending: CallResult
     try {
-      // The origin's own code runs after this turn: a loader that throws at once still fails as a load.
+      // In a microtask: a loader that throws synchronously fails its load, not the caller.
       await undefined
       if (this.#closed) ending = { error: CLOSING }
       else if (governor === undefined) ending = { result: await call() }
@@ -338,8 +338,8 @@ function isBatching(origin: Origin): origin is Origin & Required<Pick<Origin, 'l
   return origin.loadMany !== undefined
 }
 
-/** Sockets are read between two rounds of immediates. */
-function untilImmediate(depart: () => void): BatchWait {
-  const immediate = setImmediate(depart)
+/** By default a batch waits for one round of immediates: Node.js reads sockets between two rounds. */
+function untilImmediate(dispatch: () => void): BatchWait {
+  const immediate = setImmediate(dispatch)
   return { joined: () => undefined, cancel: () => clearImmediate(immediate) }
 }

@@ -12,7 +12,7 @@ const MAX_SHOWN = 60
 export function refusalOf(key: Buffer): string | undefined {
   if (key.length > MAX_KEY_BYTES)
     return `a key of ${key.length} bytes is not loaded, the limit is ${MAX_KEY_BYTES}`
-  // Decoding would map several such keys to one text.
+  // Decoding would map several such keys to the same text.
   return isUtf8(key) ? undefined : `the key "${escaped(key)}" is not UTF-8 and is not loaded`
 }
 

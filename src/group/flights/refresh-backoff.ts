@@ -5,10 +5,10 @@ import { hashBytes } from '../../bytes/hash.ts'
 /** How long, in ms. */
 export const BACKOFF_MS = 1000
 
-/** 48 KiB. Of two keys in one slot, the first one loses its backoff. */
+/** Slots of the table, 48 KiB. Of two keys in one slot, the earlier one loses its backoff. */
 const PLACES = 4096
 
-/** A fixed seed: a collision only delays a background refresh. */
+/** Fixed seeds: a collision only delays a background refresh. */
 const LOW = 0x70617573
 const HIGH = 0x65726e79
 
@@ -28,7 +28,7 @@ export class RefreshBackoff {
     if (this.#hashes[hash & (PLACES - 1)] === hash) this.#begun[hash & (PLACES - 1)] = -Infinity
   }
 
-  /** The remaining backoff of a key in ms. A clock that goes back ends it. */
+  /** The remaining backoff of a key in ms. A clock that was set back ends it. */
   left(key: Buffer, now: number): number {
     const hash = hashOf(key)
     if (this.#hashes[hash & (PLACES - 1)] !== hash) return 0

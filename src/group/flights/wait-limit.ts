@@ -32,9 +32,9 @@ export class WaitLimit {
   }
 
   /**
-   * As `Flights.join`, for the rest of the time that a command may wait. Each waiter has a time of its own.
+   * As `Flights.join`, for the rest of the time that a command may wait. Each waiter has a time limit of its own.
    *
-   * @param isWrite it changes the value, so that a stale one does not do
+   * @param isWrite the command changes the value, so it must not get a stale one
    * @param waitedMs how long the command has waited already, for earlier loads
    */
   join(key: Buffer, waiter: Waiter, isWrite: boolean, waitedMs: number): void {
@@ -44,7 +44,7 @@ export class WaitLimit {
       waiter(loadResult)
     }
     const flight = flights.join(key, limited)
-    // A load that has passed on its result has no waiters any more.
+    // The load has ended, and its waiters were called.
     const cancel =
       flight &&
       timers.after(Math.max(0, maxWaitMs - waitedMs), () => {
@@ -60,7 +60,8 @@ export class WaitLimit {
 
   #result(key: Buffer, isWrite: boolean): LoadResult {
     const { maxWaitMs: ms, freshValue, staleValue } = this.#options
-    // Another client has written the key meanwhile, or a later load has ended: `fenced`, since this load gave nothing.
+    // Another client has written the key meanwhile, or a later load has ended. `fenced`: the value is not from this
+    // load.
     const fresh = freshValue(key)
     if (fresh !== undefined) return { value: fresh, fenced: true, ms }
     const unchanged = isWrite ? ', and nothing was changed' : ''

@@ -1,4 +1,4 @@
-// The queue of calls that wait for a permit: loads and writes, which alternate, so that neither starves the other.
+// The queue of calls that wait for a permit. Loads and writes alternate, so that neither starves the other.
 
 import { ShortLivedSet } from '../../bytes/short-lived.ts'
 import type { LazyAbortSignal } from '../lazy-abort-signal.ts'

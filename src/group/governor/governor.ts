@@ -14,7 +14,7 @@ import { type CallKind, CallQueue } from './call-queue.ts'
  *
  * A `BadRequest` is an answer: it counts as a success and is not retried.
  *
- * Not a library: those read the clock and random numbers themselves, so they are not testable under an injected clock.
+ * No library is used: those read the clock and random numbers themselves, and cannot be tested with an injected clock.
  */
 
 export interface GovernorPolicy {
@@ -77,7 +77,9 @@ export class Governor {
   #state: 'closed' | 'open' | 'half-open' = 'closed'
   /** The current concurrency limit: lower than configured while the source recovers. */
   #limit: number
-  /** Running calls of this epoch: calls that hang since an outage do not delay the recovery. */
+  /**
+   * Running calls of this epoch. Calls that have hung since an outage are not counted, so they do not delay recovery.
+   */
   #running = 0
   /** Failures in a row; openings since the last recovery. */
   #failures = 0
@@ -96,7 +98,7 @@ export class Governor {
     this.#limit = options.concurrency
   }
 
-  /** The most calls that may run now; lower than configured while the source recovers. */
+  /** The current maximum of concurrent calls; lower than configured while the source recovers. */
   get limit(): number {
     return this.#limit
   }

@@ -1,4 +1,4 @@
-// Keys that client libraries ask for by themselves when they connect.
+// Keys that client libraries read of their own accord when they connect.
 
 /**
  * StackExchange.Redis asks every server for its vote in the choice of a primary (`ConfigurationOptions.TieBreaker`).
@@ -7,7 +7,7 @@
  */
 const HANDSHAKE_KEYS: readonly Buffer[] = [Buffer.from('__Booksleeve_TieBreak')]
 
-/** Whether the origin is not asked for a key, because it would not know it, or reject it. */
+/** Whether a key is one of these: the origin is not asked for it, since it cannot have it. */
 export function isHandshakeKey(key: Buffer): boolean {
   return HANDSHAKE_KEYS.some((known) => known.length === key.length && known.equals(key))
 }

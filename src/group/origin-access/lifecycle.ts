@@ -4,12 +4,12 @@ import type { Timers } from '../../bytes/clock.ts'
 import { plainError } from '../../telemetry/plain-error.ts'
 import type { Origin, OriginLog } from '../origin.ts'
 
-/** What origins add to the warning about a source that does not answer, when a node starts. */
+/** The end of the warning that origins log when a node starts and the source does not answer. */
 const LOADS_FAIL = ', loads fail until it does'
 
 /**
- * Starts an origin that another one is to be replaced by. The present one works: what is a warning when a node starts, a
- * source that does not answer, is an error here.
+ * Starts an origin that is to replace a working one. A source that does not answer is an error here, while it is only a
+ * warning when a node starts.
  */
 export async function startStrictly(origin: Origin, log: OriginLog): Promise<void> {
   let warning: string | undefined
@@ -26,7 +26,7 @@ export async function startStrictly(origin: Origin, log: OriginLog): Promise<voi
   if (warning !== undefined) throw new Error(warning.replace(LOADS_FAIL, ''))
 }
 
-/** Waits for a promise for at most `ms`: an origin that does not close holds nothing up. */
+/** Waits for a promise for at most `ms`: an origin that does not close must not block anything. */
 export async function within(ms: number, timers: Timers, end: unknown): Promise<void> {
   if (end === undefined) return
   let cancel = (): void => undefined
@@ -36,7 +36,7 @@ export async function within(ms: number, timers: Timers, end: unknown): Promise<
   await Promise.race([end, late]).finally(cancel)
 }
 
-/** A log whose messages name the group, and whose errors are plain ones. */
+/** A log whose messages name the group, and whose errors are reduced by `plainError`. */
 export function prefixedLog(group: string, log: OriginLog): OriginLog {
   const plain = (fields: object): object =>
     'err' in fields ? { ...fields, err: plainError(fields.err), group } : { ...fields, group }

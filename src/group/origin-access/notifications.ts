@@ -15,8 +15,8 @@ export interface NotifiedGroup {
 }
 
 /**
- * The listener of a group. Interruptions and their ends are logged; messages of the log name the group. While a group is
- * to take over another origin, the new one notifies it already: a needless invalidation is harmless, a missed one is not.
+ * The listener of a group. Logs interruptions and their ends, with the name of the group. While a change to another
+ * origin is prepared, the new one notifies the group already: a needless invalidation is harmless, a missed one is not.
  */
 export class Notifications implements ChangeListener {
   readonly #group: NotifiedGroup
@@ -25,7 +25,7 @@ export class Notifications implements ChangeListener {
   /** Why notifications are interrupted; `undefined`: they are not. */
   interruption: string | undefined
 
-  /** @param isAhead whether the group does not use the origin yet: until `begin` */
+  /** @param isAhead whether the group does not use the origin before `begin` is called */
   constructor(group: NotifiedGroup, log: OriginLog, isAhead: boolean) {
     this.#group = group
     this.#log = log

@@ -10,7 +10,7 @@ import { prefixedLog, startStrictly, within } from './lifecycle.ts'
 import { Notifications, type NotifiedGroup } from './notifications.ts'
 import { type LoadingGroup, OriginParts } from './parts.ts'
 
-/** What the access needs of its group. */
+/** The part of its group that the access uses. */
 export interface AccessingGroup extends NotifiedGroup, LoadingGroup {}
 
 /** The least time in ms that an origin gets to close. */
@@ -18,14 +18,14 @@ const MIN_CLOSE_MS = 1000
 
 const SILENT: OriginLog = { info: () => undefined, warn: () => undefined }
 
-/** A policy with its origin started, for a group that is to take it over. */
+/** A policy whose origin is started, to be used by `adopt`. */
 export interface PreparedPolicy {
   readonly policy: GroupPolicy
-  /** Whether its origin has the values of the group's present one. */
+  /** Whether its origin has the same values as the group's current one. */
   readonly isSameSource: boolean
-  /** Those of its origin, if it gives any. */
+  /** The change notifications of its origin, if it sends any. */
   readonly notifications: Notifications | undefined
-  /** It is not taken over after all: closes its origin, unless that is the present one. */
+  /** The policy is not used after all: closes its origin, unless that is the current one. */
   discard(): Promise<void>
 }
 
@@ -34,7 +34,7 @@ export class OriginAccess {
   readonly #group: AccessingGroup
   readonly #environment: GroupEnvironment
   #notifications: Notifications | undefined
-  /** Origins that were replaced, until they are closed; and the loads that keep them open. */
+  /** Origins that were replaced and are not closed yet, with the loads and writes that keep them open. */
   readonly #closing = new Set<Promise<void>>()
   readonly #earlierFlights = new Set<Flights>()
   #isRetired = false

@@ -1,4 +1,4 @@
-// What stands between a group and its origin: governor, flights, wait limit and writes, connected to each other.
+// The parts between a group and its origin: governor, flights, wait limit and writes, connected to each other.
 
 import type { Store } from '../../store/store.ts'
 import type { Value } from '../../store/value.ts'
@@ -15,7 +15,7 @@ import type { GroupEnvironment, GroupPolicy } from '../policy.ts'
 import { defaultWrites, Writes } from '../writes/writes.ts'
 import { isHandshakeKey } from './handshake-keys.ts'
 
-/** What the parts need of their group. */
+/** The part of a group that these parts use. */
 export interface LoadingGroup {
   readonly policy: GroupPolicy
   /** Replaced by SWAPDB. */
@@ -30,7 +30,7 @@ const NONE = { value: null }
 
 /** Longest part of a key shown in the log, in bytes. */
 const MAX_SHOWN = 200
-/** At most one lost write is logged in this time. */
+/** The minimum interval between two warnings about lost writes, ms. */
 const WARNING_INTERVAL_MS = 1000
 
 /** Stands in for the origin of a group that has none. */
@@ -44,7 +44,7 @@ export class OriginParts {
   /** `undefined` where commands wait until a load ends. */
   waitLimit: WaitLimit | undefined
   readonly calls: OriginCalls
-  /** Its messages name the group; `undefined`: the group has not started. */
+  /** A log whose messages name the group; `undefined`: the group has not started. */
   log: OriginLog | undefined
   /** `undefined` where a write changes the cache only. */
   writes: Writes | undefined
@@ -66,7 +66,7 @@ export class OriginParts {
     this.use(group.policy, true)
   }
 
-  /** Works by a policy from now on. Parts that continue keep their counters and what they have under way. */
+  /** Applies a policy. Parts that continue keep their counters, running loads and queued writes. */
   use(policy: GroupPolicy, isSameSource: boolean): void {
     const { instant, timers, random } = this.#environment
     const { origin = NO_ORIGIN } = policy
@@ -88,7 +88,7 @@ export class OriginParts {
     this.waitLimit = undefined
     if (maxWaitMs === 0) return
     const { freshValue, staleValue, reportFault } = options
-    // The first query after a timer: the clock must be read.
+    // Called from timers: the clock must be read first.
     const currentValue = (key: Buffer): Value | null | undefined => {
       instant.refresh()
       return freshValue(key)
@@ -132,7 +132,7 @@ export class OriginParts {
   #useWrites(policy: GroupPolicy, origin: Origin): void {
     const writes = policy.writes ?? defaultWrites
     if (writes.mode === 'around') {
-      // Values that are being written to the origin are older than those that clients write from now on.
+      // Values that are still being written to the origin are older than values that clients write from now on.
       this.writes?.noteAllChanged()
       this.writes = undefined
       return

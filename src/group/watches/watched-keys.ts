@@ -7,7 +7,7 @@ import { ValueType } from '../../store/record.ts'
 import type { ChangeListener, Store } from '../../store/store.ts'
 import { Collection, copyValue, sameValue, type Value } from '../../store/value.ts'
 
-/** What the last load of a watched key gave: a fingerprint of the value; ABSENT; or nothing is known. */
+/** The result of the last load of a watched key: a fingerprint of the value, or ABSENT; `undefined`: not known. */
 type LastLoad = string | typeof ABSENT | undefined
 const ABSENT = 0
 
@@ -18,18 +18,18 @@ interface WatchedKey {
   lastLoad: LastLoad
 }
 
-/** What the table needs of its group. */
+/** The part of its group that the table uses. */
 interface WatchedGroup {
   /** Replaced by SWAPDB. */
   readonly store: Store
 }
 
 /**
- * What counts as a change is what Redis counts: a write that changes nothing (SETNX of an existing key) does not, a SET
- * of the same value does, and so do expiry (of a field of a hash, too), eviction and invalidation. A load is no change unless the value differs
- * from the one before: the key existed at the origin all the time.
+ * The same things count as a change as in Redis: a write that changes nothing (SETNX of an existing key) does not, a
+ * SET of the same value does, and so do expiry (also of a field of a hash), eviction and invalidation. A load counts
+ * only if the value differs from the one loaded before: the key has existed at the origin all the time.
  *
- * The store notifies the table only while a key is watched: without, a write costs one comparison.
+ * The store notifies the table only while a key is watched; otherwise a write costs one comparison.
  */
 export class WatchedKeys implements ChangeListener {
   readonly #group: WatchedGroup
@@ -56,7 +56,7 @@ export class WatchedKeys implements ChangeListener {
   /** Begins to watch a key for `watch`, unless it does so already. */
   add(watch: Watch, bytes: Buffer, start: number, end: number): void {
     const { store } = this.#group
-    // What had expired before WATCH is removed, since it does not count as a change.
+    // An entry that had expired before WATCH is removed first, so that its removal does not count as a change.
     const ref = this.#peek(bytes, start, end)
     const hash = this.#hasher.hash(bytes, start, end)
     let watched = this.#find(hash, bytes, start, end)
@@ -88,7 +88,7 @@ export class WatchedKeys implements ChangeListener {
     this.#peek(key, 0, key.length)
   }
 
-  /** A store notices that a record has expired when it looks it up. */
+  /** Looks a key up: only then does the store notice that it has expired. */
   #peek(bytes: Buffer, start: number, end: number): Ref {
     const { store } = this.#group
     const ref = store.peek(bytes, start, end)
@@ -122,7 +122,7 @@ export class WatchedKeys implements ChangeListener {
     for (const watched of this.#all()) breakAll(watched)
   }
 
-  /** The keys for which `isMeant` returns true belong to another node now. */
+  /** Another node now owns the keys for which `isMeant` returns true. */
   lost(isMeant: (key: Buffer) => boolean): void {
     for (const watched of this.#all()) if (isMeant(watched.key)) breakAll(watched)
   }
@@ -147,7 +147,7 @@ export class WatchedKeys implements ChangeListener {
     this.#loading = undefined
   }
 
-  /** A copy: watches that break are removed. */
+  /** A copy of the list: watches that break are removed from the original. */
   #all(): readonly WatchedKey[] {
     return [...this.#byHash.values()].flat()
   }
@@ -194,7 +194,7 @@ export class Watch {
     for (const { table, watched } of this.#keys.splice(0)) table.delete(this, watched)
   }
 
-  /** For the tables. */
+  /** Called by the table: a key is watched for this client. */
   added(table: WatchedKeys, watched: WatchedKey): void {
     this.#keys.push({ table, watched })
   }

@@ -37,7 +37,7 @@ export interface WrittenOrigin {
 export interface WriteCallsOptions extends WrittenOrigin {
   /** The origin has accepted a write. */
   readonly accepted: () => void
-  /** A write that had timed out was applied after all. */
+  /** A write that had timed out was applied later. */
   readonly appliedLate: (key: Buffer) => void
 }
 
@@ -77,10 +77,10 @@ export class WriteCalls {
   }
 
   /**
-   * Resolves to the failure, or `undefined`.
+   * Calls the origin with one write. Resolves to the failure, or `undefined`.
    *
-   * @param isFree the governor does not limit it
-   * @param trace where its span begins; by default a trace of its own
+   * @param isFree whether the governor does not limit the call
+   * @param trace the parent of its span; by default it begins a trace
    */
   async run(each: Write, isFree: boolean, trace: Context = NO_PARENT): Promise<Failure | undefined> {
     const { key, deadline } = each
@@ -119,7 +119,7 @@ export class WriteCalls {
     } catch (error) {
       this.failures++
       ended(reasonOf(error))
-      // After the timeout, a load may have read the previous value.
+      // A load that ended after the timeout may have read the previous value.
       if (late.isAborted)
         asked.ends?.then(
           () => appliedLate(key),

@@ -10,7 +10,7 @@ interface SlotPause {
 }
 
 export class WriteOrder {
-  /** By key: resolves when the last write in its queue has ended. */
+  /** By key: a promise that resolves when the last write in its queue has ended. */
   readonly #tails = new ShortLivedMap<string, Promise<void>>()
   /** By slot: new writes of its keys wait until this pause ends. */
   readonly #pauses = new Map<number, SlotPause>()
@@ -48,7 +48,7 @@ export class WriteOrder {
       this.#tails.set(name, turn)
     }
     try {
-      // Always asynchronous: nothing runs within the call.
+      // Always asynchronous: `run` is never called within this call.
       await (before.length > 0 ? Promise.all(before) : undefined)
       return await run()
     } finally {

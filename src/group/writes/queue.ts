@@ -10,9 +10,9 @@ import { isBadRequest } from '../origin.ts'
 export interface Write {
   readonly key: Buffer
   readonly value: Value | null
-  /** What the origin is to have before it, for the change of a collection; null: no such key; undefined: not known. */
+  /** The value at the origin before it, to compute a collection's change; null: no such key; undefined: not known. */
   readonly before?: Value | null | undefined
-  /** What it may have instead: values of failed attempts that it may have applied. */
+  /** Other values that the origin may have instead: those of failed attempts that it may have applied. */
   readonly maybe?: readonly (Value | null)[]
   /** When the value expires, if the client gave a TTL: ms since the epoch. */
   readonly deadline?: number | undefined
@@ -23,7 +23,7 @@ export interface Failure {
   readonly error: unknown
   /** Whether the origin itself threw it. */
   readonly isFromOrigin: boolean
-  /** The origin may have applied it nevertheless. */
+  /** Whether the origin may have applied it nevertheless. */
   readonly isUnsure: boolean
 }
 
@@ -47,7 +47,7 @@ const MAX_CONCURRENT = 8
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 30_000
 const MAX_DOUBLINGS = 9
-/** With more values that the origin may have, what has changed is not known. */
+/** With more values that the origin may have, the change of a collection is not computed. */
 const MAX_MAYBE = 4
 
 interface Queued extends Write {
@@ -82,7 +82,9 @@ export class WriteQueue {
     this.#options = options
   }
 
-  /** Later writes are queued up to other limits. What is queued stays, and what waits for a closed breaker is tried now. */
+  /**
+   * Changes the limits for later writes. Queued writes stay; those that wait for the circuit breaker are tried at once.
+   */
   reconfigure(limits: Pick<WriteQueueOptions, 'queue' | 'queueBytes'>): void {
     this.#options = { ...this.#options, ...limits }
     this.#cancelWait?.()
@@ -245,7 +247,7 @@ export class WriteQueue {
 
   /** Schedules a retry of the write, or of the newer one that replaces it; a rejected write is dropped. */
   #failed(name: string, write: Queued, { error, isUnsure }: Failure): void {
-    // It was dropped meanwhile.
+    // The write was dropped meanwhile.
     if (this.#writing.get(name) !== write) return
     this.#writing.delete(name)
     if (isBadRequest(error)) {
@@ -306,11 +308,11 @@ function queued(
   return { key, value, before, maybe, deadline, since, failures, mayBeApplied }
 }
 
-/** A write in the place of an earlier one that the origin has not accepted, though it may have applied it. */
+/** A write that replaces an earlier one, which the origin has not accepted but may have applied. */
 function replacing(earlier: Queued, write: Write, since: number, failures: number): Queued {
   const { value, mayBeApplied } = earlier
   const maybe = mayBeApplied ? [...earlier.maybe, value] : earlier.maybe
-  // Of a string there is no change to a collection.
+  // A string has no changes of elements.
   const isString = mayBeApplied && value !== null && !(value instanceof Collection)
   if (isString || maybe.length > MAX_MAYBE) return queued(write, undefined, NOTHING, since, failures, false)
   return queued(write, earlier.before, maybe, since, failures, false)
@@ -320,7 +322,7 @@ function nameOf({ key }: Write): string {
   return key.toString('latin1')
 }
 
-/** With the values that are kept to tell what has changed. */
+/** The bytes of a queued write, including the values that are kept to compute its change. */
 function bytesOf({ key, value, before, maybe }: Queued): number {
   let bytes = key.length + (value?.length ?? 0) + (before?.length ?? 0)
   for (const each of maybe) bytes += each?.length ?? 0

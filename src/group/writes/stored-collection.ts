@@ -1,4 +1,4 @@
-// A collection as `store` of an origin receives it, and what a write has changed in it.
+// A collection in the form that `storeCollection` of an origin receives, and the change of it by a write.
 
 import { isUtf8 } from 'node:buffer'
 import type { ByteRange } from '../../store/rdb/byte-range.ts'
@@ -16,7 +16,7 @@ export function storedCollection({ dump }: Collection): StoredCollection {
   return sink.value
 }
 
-/** What has to be changed in the value before to get the stored one; undefined: it is not known by its parts. */
+/** The change from the value before to the stored one; undefined: it cannot be expressed by elements. */
 export function changeOf(
   before: Value | null | undefined,
   stored: StoredCollection,
@@ -29,7 +29,7 @@ export function changeOf(
   return stored instanceof SortedSet ? sortedSetChange(old, stored) : undefined
 }
 
-/** The same where the origin has one of several values: a change that leads to the stored one from each of them. */
+/** The same if the origin has one of several values: a change that leads from each of them to the stored one. */
 export function changeOfAny(
   befores: readonly (Value | null | undefined)[],
   stored: StoredCollection,
@@ -92,7 +92,7 @@ const STREAM = 'a stream cannot be written to the origin: set `write` of the gro
 /** Collects the parts of a collection. */
 class PartsSink implements RdbSink {
   value: StoredCollection | undefined
-  /** The reason why there is no value. */
+  /** The error if the dump gives no value. */
   refusal = 'a dump of a collection is malformed'
   #add: (text: ByteRange, value: ByteRange | undefined, score: number) => boolean = () => false
 

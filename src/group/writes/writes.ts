@@ -10,8 +10,8 @@ import { WriteOrder } from './order.ts'
 import { type Failure, type Write, WriteQueue } from './queue.ts'
 
 /**
- * What a client's write does besides changing the cache. `around`: nothing; `through`: the origin is written first;
- * `behind`: the origin is written later; `refuse`: writes are rejected.
+ * What a client's write does besides changing the cache. `around`: nothing; `through`: it writes to the origin first;
+ * `behind`: it writes to the origin later; `refuse`: it is rejected.
  */
 export const WRITE_MODES = ['around', 'through', 'behind', 'refuse'] as const
 export type WriteMode = (typeof WRITE_MODES)[number]
@@ -27,8 +27,8 @@ export const defaultWrites: WritePolicy = { mode: 'around', queue: 10_000, queue
 
 export interface WritesOptions extends WritePolicy, WrittenOrigin {
   /**
-   * Called when the origin may hold another value of the key than the cache: it has rejected a queued write for good,
-   * for this reason; or, without a reason, a write that had timed out was applied after all.
+   * Called when the origin may have another value of the key than the cache: it has rejected a queued write for good,
+   * for this reason; or, without a reason, it has applied a write after its timeout.
    */
   readonly failed?: (key: Buffer, reason: string | undefined) => void
 }
@@ -47,19 +47,19 @@ export interface WriteOutcome {
 
 const NO_WRITES: readonly Write[] = []
 
-/** Write-behind: how soon to check again while another call probes a half-open breaker. */
+/** Write-behind: the interval at which a half-open circuit breaker is checked while another call is its trial, ms. */
 const BREAKER_POLL_MS = 100
 
 /**
- * The most time for which new writes in a slot wait for earlier ones to end, so that the slot can be released. There is
- * no second pause before the origin has accepted a write.
+ * For how long at most new writes in a slot wait for earlier ones to end, so that the slot can be released, ms. There
+ * is no second pause before the origin has accepted a write.
  */
 const MAX_PAUSE_MS = 2000
 
 export class Writes {
   /** Write-behind: writes that the origin rejected for good. */
   refused = 0
-  /** What writes do that begin now. */
+  /** The mode of writes that begin now. */
   mode: WriteMode
   #options: WritesOptions
   readonly #order = new WriteOrder()
@@ -224,7 +224,7 @@ export class Writes {
   pauseWrites(slots: readonly number[]): void {
     if (!this.#mayPause) return
     this.#order.pause(slots, MAX_PAUSE_MS, this.#options.timers)
-    // An origin that is down must not keep clients waiting again and again.
+    // A second pause must not follow while the origin is down: clients would wait again and again.
     this.#mayPause = false
   }
 
@@ -251,7 +251,7 @@ export class Writes {
     return lost
   }
 
-  /** Why these writes must not be sent to the origin. */
+  /** The reason why these writes must not be sent to the origin; `undefined`: they may. */
   #refusalOf(writes: readonly Write[]): string | undefined {
     const { origin } = this.#options
     if (this.#isRetired) return GROUP_REMOVED
@@ -291,7 +291,7 @@ export class Writes {
   }
 }
 
-/** Why a group neither loads nor writes. */
+/** The error of loads and writes of a removed group. */
 export const GROUP_REMOVED = 'the group was removed from the configuration'
 
 /** Origins get keys as text: other bytes would be written under another key. */

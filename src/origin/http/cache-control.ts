@@ -1,7 +1,7 @@
 // The directives of Cache-Control (RFC 9111 §5.2.2, RFC 5861, RFC 8246).
 
 /** RFC 9111 §1.2.2: larger numbers of seconds are clamped to this. */
-const MOST_SECONDS = 2 ** 31
+const MAX_SECONDS = 2 ** 31
 
 const DIRECTIVE = /([^\s,=";]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/g
 
@@ -42,5 +42,5 @@ export function formatCacheControl(directives: ReadonlyMap<string, string>): str
 
 /** A number of seconds; undefined for anything else. */
 export function seconds(value: string | undefined): number | undefined {
-  return value !== undefined && /^\d+$/.test(value) ? Math.min(Number(value), MOST_SECONDS) : undefined
+  return value !== undefined && /^\d+$/.test(value) ? Math.min(Number(value), MAX_SECONDS) : undefined
 }

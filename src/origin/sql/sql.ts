@@ -35,7 +35,7 @@ const BROKEN_INTERVAL_MS = 1000
 const INTEGER = /^(?:0|-?[1-9]\d*)$/
 
 /** More digits are no integer of a database. */
-const MOST_DIGITS = 20
+const MAX_DIGITS = 20
 
 const LOOSE =
   'query: which column is the key is not clear, so the database may find a row by several keys, such as 1 and 01: ' +
@@ -261,7 +261,7 @@ async function openDriver(options: DriverOptions): Promise<Driver> {
 
 /** Whether a text is the one spelling of an integer in a range. */
 function isWithin(text: string, [least, greatest]: IntegerRange): boolean {
-  if (text.length > MOST_DIGITS || !INTEGER.test(text)) return false
+  if (text.length > MAX_DIGITS || !INTEGER.test(text)) return false
   const value = BigInt(text)
   return value >= least && value <= greatest
 }

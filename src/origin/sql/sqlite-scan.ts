@@ -17,7 +17,7 @@ const TOKEN =
   /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|(?<comment>--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|\?(?<number>\d*)|(?<name>[:@$][\w$\x80-\uffff]+)|(?<end>;)|(?<space>\s+)|[\w$\x80-\uffff]+|[\s\S]/g
 
 const scanned = new Map<string, ScannedSql>()
-const MOST_SCANNED = 1000
+const MAX_SCANNED = 1000
 
 /** Finds the parameters of a statement (https://sqlite.org/lang_expr.html#varparam). */
 export function scanSql(sql: string): ScannedSql {
@@ -44,7 +44,7 @@ export function scanSql(sql: string): ScannedSql {
     isNumbered: highest > 0,
     isMixed: isNamed || (plain > 0 && highest > 0),
   }
-  if (scanned.size >= MOST_SCANNED) scanned.clear()
+  if (scanned.size >= MAX_SCANNED) scanned.clear()
   scanned.set(sql, found)
   return found
 }

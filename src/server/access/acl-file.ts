@@ -15,14 +15,14 @@ import type { UserDefinition, Users } from '../../access/users.ts'
 import type { AclFile } from '../../commands/spec/host.ts'
 import type { Logger } from '../logger.ts'
 
-/** Hashes of passwords are secrets, too: a new file is for its owner only. */
+/** Permissions of a new file: password hashes are secrets, so only its owner may read it. */
 const PRIVATE = 0o600
 const PERMISSIONS = 0o777
 
 const NOT_SAVED =
   'There was an error trying to save the ACLs. Please check the server logs for more information'
 
-/** The definitions in a file, in which the rules are not checked yet, or what is wrong with it. */
+/** The users that a file defines, with rules that are not checked yet; or an error text. */
 export function readAclFile(path: string): readonly UserDefinition[] | string {
   let text: string
   try {
@@ -55,7 +55,7 @@ export class UsersFile implements AclFile {
     try {
       const file = openSync(temporary, 'w', modeOf(this.#path))
       try {
-        // Not `writeSync`, which may write a part only, as on a disk that is almost full.
+        // Not `writeSync`: it may write only a part, for example when the disk is almost full.
         writeFileSync(file, printAclFile(this.#users), 'latin1')
         fsyncSync(file)
       } finally {
@@ -76,7 +76,7 @@ function modeOf(path: string): number {
   return (statSync(path, { throwIfNoEntry: false })?.mode ?? PRIVATE) & PERMISSIONS
 }
 
-/** `no such file or directory`. */
+/** The system's text for an error: `no such file or directory`. */
 function reasonOf(error: unknown): string {
   const { code = '', message } = error as NodeJS.ErrnoException
   return message.replace(`${code}: `, '').replace(/, \w+( '.*')?$/s, '')

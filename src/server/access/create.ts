@@ -1,4 +1,4 @@
-// The users of a server when it starts.
+// Creates the users of a server when it starts.
 
 import { Access } from '../../access/access.ts'
 import type { CommandCatalog } from '../../access/catalog.ts'
@@ -9,8 +9,8 @@ import type { ServerSettings } from '../settings.ts'
 type AccessSettings = Pick<ServerSettings, 'requirepass' | 'acllogMaxLen' | 'aclPubsubDefault'>
 
 /**
- * @param users of the configuration or of the file of users
- * @throws for a rule that is wrong
+ * @param users from the configuration, or from the file of users
+ * @throws Error for an invalid rule
  */
 export function createAccess(
   catalog: CommandCatalog,

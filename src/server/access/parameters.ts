@@ -11,7 +11,7 @@ const REDACTED = '(redacted)'
 
 const CHANNEL_DEFAULTS = ['allchannels', 'resetchannels'] as const
 
-/** Also the settings change: a reload compares with them. */
+/** They change `settings` too: a reload compares its configuration with these. */
 export function accessParameters({ log, rules, users }: Access, settings: ServerSettings): Parameter[] {
   return [
     {

@@ -1,4 +1,4 @@
-// The connections of a server: how many there may be, and what changes of users, groups and settings mean for them.
+// The connections of a server: accepts them up to the limit, and applies changes of users, groups and settings to them.
 
 import type { Socket } from 'node:net'
 import type { Access } from '../../access/access.ts'
@@ -17,14 +17,14 @@ import { evictByHeld, evictClients } from '../output/client-eviction.ts'
 export interface ClientsOptions {
   readonly groups: readonly Group[]
   readonly cluster: Cluster | undefined
-  /** Its changes of users are applied to the connections. */
+  /** The users: when one changes, its connections follow. */
   readonly access: Access
   /** Connections beyond `maxclients` that only other nodes may use. */
   readonly peers: number
   readonly services: Omit<ConnectionServices, 'closed' | 'tooMuchUnread'>
-  /** Handshakes of TLS under way: they count as clients. */
+  /** TLS handshakes in progress: they count as clients. */
   readonly handshakes: () => number
-  /** A connection is closed. */
+  /** Called when a connection was closed. */
   readonly removed: (connection: Connection) => void
 }
 
@@ -50,7 +50,7 @@ export class Clients {
     }
   }
 
-  /** Clients must not use up the connections of the cluster's nodes. */
+  /** Whether no more clients are accepted: the remaining connections are reserved for nodes of the cluster. */
   get isFull(): boolean {
     return this.#count >= this.#services.settings.maxclients
   }
@@ -64,7 +64,7 @@ export class Clients {
     return this.byId.size + this.#options.handshakes()
   }
 
-  /** Serves a connection, or refuses it beyond the limit. `unixPath`: of the Unix socket on which it was accepted. */
+  /** Serves a connection, or refuses it beyond the limit. `unixPath`: the path of the Unix socket that accepted it. */
   accept(socket: Socket, unixPath?: string): void {
     if (this.hasRoom) {
       this.serve(socket, { unixPath, mustBePeer: this.isFull })
@@ -75,7 +75,7 @@ export class Clients {
     socket.end(`-${TOO_MANY_CLIENTS}\r\n`, () => socket.destroy())
   }
 
-  /** A number that no other connection has, nor one of HTTP. */
+  /** A number that no other connection has, HTTP connections included. */
   nextId(): number {
     return this.#nextId++
   }
@@ -103,7 +103,7 @@ export class Clients {
             this.#emptied = resolve
           })
     for (const connection of this.byId.values()) {
-      // What a client waits for will not come any more. Other nodes send their clients' commands to the next owner.
+      // Blocking commands end: nothing will wake them. Other nodes send their clients' commands to the next owner.
       if (!connection.isPeer) connection.cancelWaits()
       connection.closeAfterReplies()
     }
@@ -142,13 +142,13 @@ export class Clients {
     for (const client of this.byId.values()) {
       const { peer, group } = client
       if (peer !== undefined && peer.groupName !== '') {
-        // Its next request may be for the same group, which it does not name again.
+        // The peer names a group only when it changes: its next requests may still be for the removed one.
         const meant = byName.get(peer.groupName)
         peer.isUnknownGroup = meant === undefined
         client.group = meant ?? group
       } else if (group.isRemoved) {
         client.transaction?.abort()
-        // A group of this name is there again.
+        // A group of this name has been added again.
         client.group = byName.get(group.name) ?? group
       }
     }

@@ -1,4 +1,4 @@
-// The clients in MONITOR, and what they are sent.
+// The clients in MONITOR mode, and the lines that they are sent.
 
 import { monitorLine } from '../../commands/connection/monitor.ts'
 import type { Client } from '../../commands/spec/client.ts'

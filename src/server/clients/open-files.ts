@@ -1,28 +1,30 @@
-// The limit on open files (`ulimit -n`): a connection beyond it would be closed by the system without a word.
+// The limit on open files (`ulimit -n`), and the limits of connections that follow from it: beyond it the system closes
 
 import { readFileSync } from 'node:fs'
 import type { Logger } from '../logger.ts'
 import type { ServerSettings } from '../settings.ts'
 
-/** For files, listening sockets, origins and Node.js itself (Redis: 32). */
+/** File descriptors for files, listening sockets, origins and Node.js itself (Redis: 32). */
 const RESERVED_FILES = 64
 
-/** In a cluster, this share of the remaining files is for links from and to other nodes, half of it for each direction. */
+/**
+ * In a cluster, this share of the remaining ones is for links from and to other nodes, half of it for each direction.
+ */
 const LINK_SHARE = 0.25
 
-/** HTTP gets as many connections as it may have, but no more than this share of the remaining files. */
+/** HTTP gets the connections that it is configured to have, but at most this share of the remaining ones. */
 const HTTP_SHARE = 0.25
 
 /** Connections beyond `maxclients` that only other nodes may use, if the limit on open files allows it. */
-const MOST_PEERS = 4096
+const MAX_PEERS = 4096
 
-/** How many connections the limit on open files allows. */
+/** How many connections of each kind the limit on open files allows. */
 export interface ConnectionRoom {
-  /** The most clients. */
+  /** Maximum number of clients. */
   readonly clients: number
-  /** The most connections of other nodes. */
+  /** Maximum number of connections of other nodes beyond these. */
   readonly peers: number
-  /** The most HTTP connections. */
+  /** Maximum number of HTTP connections. */
   readonly http: number
 }
 
@@ -39,26 +41,26 @@ export function openFilesLimit(): number {
   return Number.isNaN(soft) ? Number.POSITIVE_INFINITY : soft
 }
 
-/** @param httpConnections the most that HTTP may have; 0: there is no HTTP */
+/** @param httpConnections the configured maximum of HTTP connections; 0: there is no HTTP */
 export function connectionRoom(
   openFiles: number,
   isInCluster: boolean,
   httpConnections: number,
 ): ConnectionRoom {
-  const http = Math.min(httpConnections, mostHttp(openFiles))
+  const http = Math.min(httpConnections, maxHttp(openFiles))
   const files = filesOfClients(openFiles) - http
   if (!isInCluster) return { clients: files, peers: 0, http }
-  if (files === Number.POSITIVE_INFINITY) return { clients: files, peers: MOST_PEERS, http }
+  if (files === Number.POSITIVE_INFINITY) return { clients: files, peers: MAX_PEERS, http }
   const links = Math.floor(files * LINK_SHARE)
-  return { clients: files - links, peers: Math.min(MOST_PEERS, Math.ceil(links / 2)), http }
+  return { clients: files - links, peers: Math.min(MAX_PEERS, Math.ceil(links / 2)), http }
 }
 
 function filesOfClients(openFiles: number): number {
   return Math.max(2, openFiles - RESERVED_FILES)
 }
 
-/** As many HTTP connections as there may be at most. */
-function mostHttp(openFiles: number): number {
+/** The maximum number of HTTP connections. */
+function maxHttp(openFiles: number): number {
   return Math.ceil(filesOfClients(openFiles) * HTTP_SHARE)
 }
 
@@ -74,7 +76,8 @@ export function limitClients(settings: ServerSettings, { clients }: ConnectionRo
 }
 
 /**
- * The room with another limit of HTTP connections: it takes files only from clients that `maxclients` does not allow.
+ * The limits with another number of HTTP connections, whose descriptors come from those that `maxclients` leaves
+ * unused.
  *
  * @param openFiles see `openFilesLimit`
  */
@@ -85,11 +88,11 @@ export function roomWithHttp(
   wanted: number,
 ): ConnectionRoom {
   if (openFiles === Number.POSITIVE_INFINITY) return { clients, peers, http: wanted }
-  const next = Math.min(wanted, mostHttp(openFiles), http + Math.max(0, clients - maxclients))
+  const next = Math.min(wanted, maxHttp(openFiles), http + Math.max(0, clients - maxclients))
   return { clients: clients + http - next, peers, http: next }
 }
 
-/** As many HTTP connections as the limit on open files allows, of so many that are wanted. */
+/** Lowers `wanted` HTTP connections to what the limit on open files allows. */
 export function limitHttp(wanted: number, { http }: ConnectionRoom, log: Logger): number {
   if (wanted <= http) return wanted
   const message =

@@ -15,7 +15,7 @@ export class ClientPause {
   #delaysAll = false
   #cancel: CancelTimer | undefined
 
-  /** @param ended called when a pause is over: clients that had to wait are to be resumed */
+  /** @param ended called when a pause is over: clients that had to wait must be resumed */
   constructor(instant: Instant, timers: Timers, ended: () => void) {
     this.#instant = instant
     this.#timers = timers
@@ -26,7 +26,7 @@ export class ClientPause {
     return this.#instant.now < this.#until
   }
 
-  /** Whether a command is delayed now; its client, which says so, is then resumed at the end of the pause. */
+  /** Whether a command is delayed now. Its client is marked (`isPaused`), and resumed at the end of the pause. */
   delays(client: Client, command: Pick<CommandTraits, 'isWrite'>): boolean {
     if (this.#until === 0) return false
     client.isPaused = (this.#delaysAll || command.isWrite) && this.isRunning
@@ -35,7 +35,7 @@ export class ClientPause {
 
   /** See `Host.pause`. */
   begin(until: number, all: boolean): void {
-    // A pause under way is never weakened (Redis: `pauseClients`).
+    // A running pause is never shortened or weakened (Redis: `pauseClients`).
     this.#delaysAll = all || (this.#delaysAll && this.isRunning)
     this.#until = Math.max(until, this.#until)
     this.#cancel?.()

@@ -1,10 +1,10 @@
-// What the log says about clients that look like attackers: at most one line in a while for each kind.
+// Warnings about clients that look like attackers, rate-limited for each kind.
 
 import type { Client } from '../../commands/spec/client.ts'
 import { RareWarning } from '../../telemetry/rare-warning.ts'
 import type { Logger } from '../logger.ts'
 
-/** HTTP requests are logged at most this often, and so are failed logins (Redis: once a minute). */
+/** The minimum interval between two warnings of a kind, ms (Redis: once a minute). */
 const INTERVAL_MS = 60_000
 
 export class ClientWarnings {
@@ -28,7 +28,7 @@ export class ClientWarnings {
     })
   }
 
-  /** The name is not logged: users type passwords there, too. */
+  /** The name is not logged: users type passwords in its place by mistake. */
   loginFailed({ id, address }: Pick<Client, 'id' | 'address'>): void {
     this.#failedLogins.give((suppressed) => {
       const failures = suppressed + 1

@@ -1,4 +1,4 @@
-// Where a server listens: TCP with and without TLS, and a Unix socket; and how connections come from there.
+// The endpoints of a server: TCP with and without TLS, and a Unix socket. Accepts their connections.
 
 import type { AddressInfo, Socket } from 'node:net'
 import type { Users } from '../../access/users.ts'
@@ -44,7 +44,7 @@ export class Endpoints {
     })
   }
 
-  /** Handshakes of TLS under way. */
+  /** TLS handshakes in progress. */
   get handshakes(): number {
     return this.#tlsClients.pending
   }
@@ -60,7 +60,7 @@ export class Endpoints {
   /** See `Server.listenTls`. */
   async tls(host: string, port: number): Promise<AddressInfo> {
     this.#tlsClients.begin()
-    // A client that closes its end during the handshake is gone.
+    // Not half-open: a client that closes its end during the handshake is gone.
     const address = await this.#listeners.tcp(host, port, (socket) => this.#acceptTls(socket), false)
     this.#stats.tlsPort ||= address.port
     this.#stats.listeners.push(['tls', address.address, address.port])

@@ -1,4 +1,4 @@
-// The log of handshakes that fail: the first of each kind, then one line in a while with their number.
+// Logs TLS handshakes that fail: the first of each kind, then rate-limited with their number.
 
 import type { TLSSocket } from 'node:tls'
 import type { NodeStats } from '../../telemetry/node-stats.ts'
@@ -8,8 +8,8 @@ import type { Logger } from '../logger.ts'
 
 const INTERVAL_MS = 10_000
 
-/** Reasons come from OpenSSL as well: this many are distinguished, the others share one limit. */
-const MOST_REASONS = 32
+/** How many reasons have a rate limit of their own. OpenSSL may give any number; the others share one. */
+const MAX_REASONS = 32
 
 export class HandshakeLog {
   readonly #stats: NodeStats
@@ -24,7 +24,7 @@ export class HandshakeLog {
     this.#now = now
   }
 
-  /** @param socket not destroyed yet, so that it tells its address */
+  /** @param socket not destroyed yet, so that its address is known */
   failed(error: Error, socket: TLSSocket): void {
     const { reason, isHangup } = handshakeFailure(error, socket)
     const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
@@ -33,12 +33,12 @@ export class HandshakeLog {
     else this.#warn(reason, address, 'the TLS handshake of a client failed')
   }
 
-  /** A client speaks TLS on the port without it. */
+  /** A client speaks TLS on the port without TLS. */
   onPlainPort(address: string): void {
     this.#warn('it speaks TLS', address, 'a client was closed on the port without TLS')
   }
 
-  /** There is no user of the name that a client's certificate has (`tls-auth-clients-user CN`). */
+  /** There is no user with the common name of a client's certificate (`tls-auth-clients-user CN`). */
   noUser(name: string, address: string): void {
     this.#warn(
       `there is no user ${JSON.stringify(name)}`,
@@ -48,7 +48,7 @@ export class HandshakeLog {
   }
 
   #warn(reason: string, address: string, message: string): void {
-    const key = this.#warnings.size < MOST_REASONS || this.#warnings.has(reason) ? reason : ''
+    const key = this.#warnings.size < MAX_REASONS || this.#warnings.has(reason) ? reason : ''
     let warning = this.#warnings.get(key)
     if (warning === undefined) {
       warning = new RareWarning(INTERVAL_MS, this.#now)

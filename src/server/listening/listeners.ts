@@ -21,7 +21,7 @@ export class Listeners {
 
   /**
    * Listens on one more address. Port 0: any free port.
-   * @param allowHalfOpen whether a connection stays open whose client has closed its end
+   * @param allowHalfOpen whether a connection stays open after its client has closed its end
    * @throws if the address cannot be used, or this is closed meanwhile
    */
   async tcp(
@@ -42,7 +42,7 @@ export class Listeners {
   async unix(path: string, mode: number, accept: (socket: Socket) => void): Promise<void> {
     await releasePath(path)
     const restore = withMode(mode)
-    // The socket is made before `listen` returns.
+    // The socket file is created before `listen` returns: the umask applies to it.
     const listening = this.#listen({ path }, accept)
     restore()
     await listening

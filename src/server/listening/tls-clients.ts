@@ -1,4 +1,4 @@
-// Clients with TLS: their handshakes, and the users that their certificates name.
+// Clients with TLS: their handshakes, and login by certificate.
 
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -31,7 +31,7 @@ export class TlsClients {
     this.#options = options
   }
 
-  /** Connections without a complete handshake. */
+  /** The number of connections whose handshake is not complete. */
   get pending(): number {
     return this.#terminator?.pending ?? 0
   }
@@ -69,7 +69,7 @@ export class TlsClients {
     else if (settings.tlsAuthClientsUser === 'CN') this.#logIn(client, tls.commonName)
   }
 
-  /** Redis 8.6: a client is the user that its certificate names; if there is no such user, it logs in as others do. */
+  /** Redis 8.6: the certificate's common name is the user; if there is no such user, the client has to log in. */
   #logIn(client: Client, name: string): void {
     if (name === '') return
     const { users, stats, log } = this.#options

@@ -1,14 +1,14 @@
-// The file of a Unix socket: removed if a process that has ended left it behind, and restricted to its permissions.
+// The file of a Unix socket: a stale one is removed, and permissions are set.
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 
-/** A socket whose process has ended refuses. */
+/** The error of a connection to a socket whose process has ended. */
 const STALE = 'ECONNREFUSED'
 
 /**
  * Removes a socket on which no process listens any more. Redis removes whatever is there.
- * @throws Error if there is something else, or a process listens on it
+ * @throws Error if the file is not a socket, or a process listens on it
  */
 export async function releasePath(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
@@ -20,7 +20,7 @@ export async function releasePath(path: string): Promise<void> {
   else throw new Error(`unixsocket: ${path}: it exists already and cannot be connected to (${code})`)
 }
 
-/** Connects to a socket. Returns the code of the error; empty: a process listens. */
+/** Connects to a socket. Resolves to the error's code; '': a process listens. */
 function knock(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ path })
@@ -32,19 +32,19 @@ function knock(path: string): Promise<string> {
   })
 }
 
-/** Lets files that are made from now on have no other permissions; returns what ends that. */
+/** Restricts new files to the permissions `mode` (umask), until the returned function is called. */
 export function withMode(mode: number): () => void {
   if (mode === 0) return () => undefined
   try {
     const before = process.umask(0o777 & ~mode)
     return () => process.umask(before)
   } catch {
-    // A worker thread must not change it: the socket is restricted right after it is made.
+    // Worker threads cannot change the umask: there, the socket is restricted right after it is created.
     return () => undefined
   }
 }
 
-/** @param mode 0: they stay as they are */
+/** Sets the permissions of a socket file. @param mode 0: they stay as they are */
 export function restrict(path: string, mode: number): void {
   if (mode !== 0) chmodSync(path, mode)
 }

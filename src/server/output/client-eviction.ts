@@ -1,5 +1,5 @@
 // Client eviction (Redis: `maxmemory-clients`): when clients together hold too much memory, those with the most are
-// closed. Unread replies are watched as they grow, what clients have sent once a second.
+// closed. Unread replies are checked as they grow, the memory of requests once a second.
 
 import type { UnreadBytes } from './unread-bytes.ts'
 
@@ -9,13 +9,15 @@ export interface Evictable {
   /** CLIENT NO-EVICT. */
   readonly noEvict: boolean
   readonly outputBufferBytes: number
-  /** Its unread replies, the incomplete request, and the commands queued since MULTI. */
+  /** Bytes of its unread replies, its incomplete request, and the commands queued since MULTI. */
   readonly heldBytes: number
   /** Closes it, and drops its replies. */
   evict(): void
 }
 
-/** Closes clients until the limit holds. Other nodes are bounded by backpressure, and are never closed. */
+/**
+ * Closes clients until the limit on unread replies holds. Other nodes have backpressure instead, and are never closed.
+ */
 export function evictClients(clients: ReadonlyMap<number, Evictable>, unread: UnreadBytes): void {
   while (unread.isExceeded) {
     let largest: Evictable | undefined
@@ -31,7 +33,7 @@ export function evictClients(clients: ReadonlyMap<number, Evictable>, unread: Un
   }
 }
 
-/** Closes clients until all together hold `limit` bytes at most. */
+/** Closes clients until all together hold at most `limit` bytes. */
 export function evictByHeld(clients: ReadonlyMap<number, Evictable>, limit: number): void {
   let held = 0
   for (const client of clients.values()) if (!client.isPeer) held += client.heldBytes

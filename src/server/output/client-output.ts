@@ -10,7 +10,7 @@ import { type MakeReceiver, Outbox } from './outbox.ts'
 import { OutputLimiter } from './output-limiter.ts'
 import { SocketWriter, type WriterServices } from './socket-writer.ts'
 
-/** A shorter reply to a peer is copied behind its number, to be one write. */
+/** A shorter reply to a peer is copied behind its number, so that both are one write. */
 const COPY_BELOW_BYTES = 65_536
 
 export interface OutputServices extends WriterServices {
@@ -20,7 +20,7 @@ export interface OutputServices extends WriterServices {
   tooMuchUnread(): void
 }
 
-/** What the output needs from its connection. */
+/** The part of a connection that its output uses. */
 export interface OutputOwner {
   /** Whether the connection's requests are being run: its replies are then in the shared reply writer. */
   readonly isRunning: boolean
@@ -29,7 +29,7 @@ export interface OutputOwner {
   readonly makeReceiver: MakeReceiver
   /** More replies are unread than the limit allows. */
   limitExceeded(): void
-  /** A deferred reply was completed, or the client has read what had to wait. */
+  /** A deferred reply was completed, or the client has read replies that had to wait. */
   progressed(): void
 }
 
@@ -61,7 +61,7 @@ export class ClientOutput {
     socket.on('close', () => this.drop())
   }
 
-  /** Bytes of replies that are not sent. */
+  /** Bytes of replies that are not sent yet. */
   get size(): number {
     return this.#writer.size + this.#outbox.size
   }
@@ -119,8 +119,8 @@ export class ClientOutput {
   }
 
   /**
-   * Sends bytes to another node, ahead of the replies in the shared reply writer: the last one may be half written (EXEC),
-   * and what is written may be rewound.
+   * Sends bytes to another node, ahead of the replies in the shared reply writer: the last of them may be incomplete
+   * (EXEC), or may still be replaced by an error.
    */
   pushAhead(bytes: Buffer): void {
     this.#writer.sendSoon(bytes)

@@ -6,13 +6,13 @@ export interface Flushable {
   /** Whether its replies are held; maintained by `FlushQueue`. */
   isHeld: boolean
   flushQueued(): void
-  /** Sends what is still held. */
+  /** Sends the replies that are still held. */
   flushHeld(): void
 }
 
 /**
- * Replies are held for this long at most, ms: longer than a hop to a busy node takes. They wait for nothing slower than a
- * hop: a node that has to load the value says so, and what is held leaves.
+ * The maximum time for which replies are held, ms: longer than a hop to a busy node takes. They never wait for a load:
+ * a node that has to load the value defers its reply, and the held replies are sent.
  */
 const HOLD_MS = 10
 
@@ -30,7 +30,7 @@ export class FlushQueue {
     this.#connections.push(connection)
   }
 
-  /** Flushes a connection in a moment, if nothing has flushed it by then. */
+  /** Flushes a connection after `HOLD_MS`, if nothing has flushed it by then. */
   hold(connection: Flushable): void {
     if (connection.isHeld) return
     connection.isHeld = true

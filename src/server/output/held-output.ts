@@ -3,11 +3,11 @@
 /** Longer replies are kept as they are; shorter ones are copied, so that they do not keep a shared page or chunk alive. */
 const COPIED_BYTES = 65_536
 
-/** A block is as large as what is held already, within these bounds: few blocks, and little unused memory. */
+/** A new block is as large as the bytes held so far, within these bounds: few blocks, and little unused memory. */
 const MIN_BLOCK_BYTES = 4096
 const MAX_BLOCK_BYTES = 262_144
 
-/** Taken blocks are removed from the list once there are this many: a removal moves all blocks behind. */
+/** Taken blocks are removed from the array in bulk, once there are this many: a removal moves all later blocks. */
 const COMPACT_FROM_BLOCKS = 64
 
 /** A FIFO queue of bytes. The last block is open: it is filled by further replies. */

@@ -10,7 +10,7 @@ const NO_REST: readonly Buffer[] = []
 
 class ReplyPlace implements PendingReply {
   bytes: Buffer | undefined
-  /** What follows `bytes`. */
+  /** Further parts of the reply, after `bytes`. */
   rest: readonly Buffer[] = NO_REST
   readonly #outbox: Outbox
 
@@ -51,7 +51,7 @@ class ForwardedReplies implements Receiver {
     this.context = context
   }
 
-  /** Whether its next reply is that of the link, and not one that was deferred. */
+  /** Whether its next reply is expected from the link in order: it was not deferred. */
   get isOnItsWay(): boolean {
     return this.parts.length === 0
   }
@@ -91,10 +91,10 @@ class ForwardedReplies implements Receiver {
   }
 }
 
-/** A shorter reply is copied when it has to wait, so that it does not keep its input chunk alive. */
+/** A shorter reply that has to wait is copied, so that it does not keep its input chunk alive. */
 const COPY_BELOW_BYTES = 8192
 
-/** Written items are removed once there are this many: a removal moves all items behind. */
+/** Written items are removed in bulk, once there are this many: a removal moves all later items. */
 const COMPACT_FROM_ITEMS = 1024
 
 /** The limit of bytes expected from other nodes; reply sizes are estimated from the latest ones. */
@@ -105,7 +105,7 @@ const FIRST_EXPECTED_BYTES = 32 * 1024
 const MIN_EXPECTED_BYTES = 8 * 1024
 
 export interface OutboxParts {
-  /** Sends bytes that are next in order. */
+  /** Sends the bytes that are next in order. */
   readonly write: (bytes: Buffer) => void
   /** Called after a deferred reply was completed and the replies behind it were written. */
   readonly drained: () => void
@@ -115,7 +115,7 @@ export interface OutboxParts {
   readonly unread: UnreadBytes
 }
 
-/** Empty unless a reply is deferred: then all replies behind it wait here. */
+/** The queue is empty unless a reply is deferred: then all replies behind it wait here. */
 export class Outbox {
   /** Bytes waiting behind a deferred reply. */
   size = 0
@@ -144,7 +144,7 @@ export class Outbox {
     return this.#queue.length === 0
   }
 
-  /** Whether the next reply in order is one of another node, and on its way: nothing has deferred it. */
+  /** Whether the next reply in order comes from another node and was not deferred there. */
   get awaitsPeer(): boolean {
     if (this.#next === this.#queue.length) return false
     const next = this.#queue[this.#next]
@@ -202,7 +202,7 @@ export class Outbox {
     this.#unread.bytes += bytes
   }
 
-  /** A reply of another node takes longer: it loads the value, or another node has to be asked. */
+  /** Another node has deferred a reply: it loads the value, or asks another node. */
   forwardedDeferred(): void {
     if (!this.awaitsPeer) this.#deferred()
   }

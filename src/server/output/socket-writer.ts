@@ -1,5 +1,5 @@
-// Writes replies to a socket: once per event-loop batch, or once per callback for replies of peers and loads. What the
-// socket does not accept is held.
+// Writes replies to a socket: once per event-loop batch, or once per callback for replies of peers and loads. Replies
+// that the socket does not accept are held.
 
 import type { Socket } from 'node:net'
 import { lend } from '../../resp/lend.ts'
@@ -17,7 +17,7 @@ const NOTHING = Buffer.alloc(0)
  */
 const SOCKET_BYTES = 65_536
 
-/** Replies that wait to be sent together are copied into one buffer up to this size: a write of several takes longer. */
+/** Replies that are sent together are copied into one buffer up to this size: writing several buffers takes longer. */
 const MAX_JOINED_BYTES = 4096
 
 export interface WriterServices {
@@ -36,12 +36,12 @@ export class SocketWriter implements Sink, Flushable {
   /** Replies to be sent at the end of the event-loop batch. */
   #unsent: Buffer = NOTHING
   #released: () => void = nothing
-  /** What follows `#unsent`, to be joined with it, and its size. */
+  /** Replies that follow `#unsent` and are joined with it, and their size. */
   readonly #joined: Buffer[] = []
   #joinedBytes = 0
-  /** Created when it is first needed; most clients read. */
+  /** Created on first use: most clients read their replies. */
   #held: HeldOutput | undefined
-  /** The part of `UnreadBytes.bytes` that is of this connection. */
+  /** The bytes that this connection has added to `UnreadBytes.bytes`. */
   #counted = 0
   #isEnding = false
   #isClosed = false
@@ -61,7 +61,7 @@ export class SocketWriter implements Sink, Flushable {
 
   /** Takes ownership of replies; `send` writes them to the socket. */
   write(bytes: Buffer, released: () => void): void {
-    // What `sendSoon` has collected, such as a push, leaves in one write with the replies behind it.
+    // Bytes of `sendSoon`, such as a push, are sent in one write with the replies behind them.
     if (this.isQueued && this.#mayJoin(bytes)) {
       this.#join(Buffer.from(bytes))
       released()
@@ -80,14 +80,16 @@ export class SocketWriter implements Sink, Flushable {
     else this.#putJoined(bytes)
   }
 
-  /** Ends a batch with more replies to come from other nodes: what is ready is sent with them, or in a moment. */
+  /**
+   * Ends a batch whose next replies come from other nodes: replies that are ready wait a moment, to be sent with them.
+   */
   hold(): void {
     if (this.#unsent.length === 0) return
     if (this.#unsent.length + this.#joinedBytes > MAX_JOINED_BYTES) this.send()
     else this.#services.flushQueue.hold(this)
   }
 
-  /** What is held leaves after the present callback: the reply that it waits for takes longer. */
+  /** Sends held replies after the current callback: the reply that they wait for takes longer. */
   endHold(): void {
     if (this.isHeld && this.#unsent.length !== 0) this.#services.flushQueue.add(this)
   }
@@ -111,7 +113,7 @@ export class SocketWriter implements Sink, Flushable {
     this.#services.flushQueue.add(this)
   }
 
-  /** Sends what `sendSoon` has collected. */
+  /** Sends the bytes that `sendSoon` has collected. */
   flushQueued(): void {
     this.send()
     if (this.#socket.writableCorked !== 0) this.#socket.uncork()
@@ -124,7 +126,7 @@ export class SocketWriter implements Sink, Flushable {
     if (this.#held === undefined || this.#held.size === 0) this.#socket.end()
   }
 
-  /** Nothing more is sent: drops what waits. */
+  /** Nothing more is sent: drops the bytes that wait. */
   close(): void {
     this.#isClosed = true
     this.#held?.clear()
@@ -142,7 +144,7 @@ export class SocketWriter implements Sink, Flushable {
     this.#joinedBytes += bytes.length
   }
 
-  /** Sends `bytes`, which were unsent, and what was to be joined with them. */
+  /** Sends `bytes`, which were unsent, joined with the replies that follow them. */
   #putJoined(bytes: Buffer): void {
     const whole = Buffer.allocUnsafe(bytes.length + this.#joinedBytes)
     let at = bytes.copy(whole, 0)
@@ -174,11 +176,11 @@ export class SocketWriter implements Sink, Flushable {
     }
     this.#held ??= new HeldOutput()
     this.#count(bytes.length)
-    // Bytes that are not copied are no part of a page: nothing waits for their release.
+    // Bytes that are not copied are not part of a shared page, so `released` need not wait for them.
     if (this.#held.append(bytes)) released()
   }
 
-  /** The socket has sent everything it had: it gets as much of what is held as it accepts. */
+  /** The socket has sent everything that it had: passes on as many held bytes as it accepts. */
   #refill(): void {
     const held = this.#held
     if (held !== undefined) {
@@ -193,7 +195,7 @@ export class SocketWriter implements Sink, Flushable {
     this.#drained()
   }
 
-  /** Writes bytes that were counted as unread, and are so until the socket has sent them. */
+  /** Writes bytes that are counted as unread until the socket has sent them. */
   #writeCounted(bytes: Buffer, released: () => void): void {
     const { length } = bytes
     this.#socket.write(bytes, () => {

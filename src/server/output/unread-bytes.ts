@@ -1,6 +1,6 @@
-// The replies of all connections together that clients have not read, and the limit on them.
+// The bytes of replies that clients have not read, of all connections together, and the limit on them.
 
-/** Bytes that wait in buffers of their own; the little that a socket takes at once is not counted. */
+/** Counts bytes that wait in buffers of the node; bytes that a socket accepts at once are not counted. */
 export class UnreadBytes {
   bytes = 0
   /** Beyond it, clients with the most unread replies are closed. */

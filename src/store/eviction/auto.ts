@@ -20,7 +20,7 @@ const THRESHOLD_SHARE = 0.05
 const MIN_THRESHOLD = 48
 /** After a change it is raised by this factor, at most to this multiple of itself; without one for `QUIET` it is lowered. */
 const RAISED = 1.5
-const MOST_RAISED = 16
+const MAX_RAISED = 16
 /** Sampled accesses, per entry of a shadow of at least this many entries. */
 const QUIET = 40
 const MIN_QUIET_ENTRIES = 200
@@ -217,7 +217,7 @@ export class Auto extends Queues {
     // While LRU hits less than S3-FIFO, what is new is read less often than what has been there for long.
     this.drainsToOldest = this.#ahead[Mode.LRU] <= 0
     this.#ahead.fill(0)
-    this.#raised = Math.min(MOST_RAISED, this.#raised * RAISED)
+    this.#raised = Math.min(MAX_RAISED, this.#raised * RAISED)
     this.#quiet = 0
   }
 

@@ -16,9 +16,9 @@ import type { RecordList } from './record-list.ts'
  */
 
 /** A load that took less than a millisecond. */
-const LEAST_MS = 0.5
+const MIN_MS = 0.5
 /** A record goes through its queue at most about this many times as often as one of average weight. */
-const MOST_TIMES = 32
+const MAX_TIMES = 32
 /** The averages are those of about this many evicted records. */
 const AVERAGED = 256
 /** Records that one eviction spares. */
@@ -48,7 +48,7 @@ class CostAware implements EvictionPolicy {
       if (ref === NULL_REF) return ref
       const bytesPerMs = this.#bytesPerMs(ref)
       const average = this.#averageBytesPerMs[0]
-      const times = Math.min(MOST_TIMES, average / bytesPerMs)
+      const times = Math.min(MAX_TIMES, average / bytesPerMs)
       if (spared === MAX_SPARED || times * this.#uniform() <= 1) {
         this.#averageBytesPerMs[0] += (bytesPerMs - average) / (average === 0 ? 1 : AVERAGED)
         return ref
@@ -117,11 +117,11 @@ class CostAware implements EvictionPolicy {
   #bytesPerMs(ref: Ref): number {
     const averageMs = this.#averageMs
     if ((this.#records.flags(ref) & LOADED) !== 0) {
-      const ms = Math.max(LEAST_MS, this.#records.loadMs(ref))
+      const ms = Math.max(MIN_MS, this.#records.loadMs(ref))
       averageMs[0] += (ms - averageMs[0]) / (averageMs[0] === 0 ? 1 : AVERAGED)
       return (this.#arena.units(ref) * UNIT_BYTES) / ms
     }
-    return (this.#arena.units(ref) * UNIT_BYTES) / Math.max(LEAST_MS, averageMs[0])
+    return (this.#arena.units(ref) * UNIT_BYTES) / Math.max(MIN_MS, averageMs[0])
   }
 
   /** In [0, 1), the same in every run: xorshift32. */

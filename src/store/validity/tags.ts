@@ -73,9 +73,9 @@ export class TagEpochs {
   readonly #maxPlaces: number
 
   /** @param now the current time in `now[0]`, in milliseconds since the Unix epoch */
-  constructor(now: Float64Array, mostPlaces: number = MAX_PLACES) {
+  constructor(now: Float64Array, maxPlaces: number = MAX_PLACES) {
     this.#now = now
-    this.#maxPlaces = mostPlaces
+    this.#maxPlaces = maxPlaces
   }
 
   /** Whether no tag was ever invalidated. */

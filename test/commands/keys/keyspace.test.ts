@@ -8,7 +8,7 @@ import { ValueType } from '../../../src/store/record.ts'
 import { Harness } from '../../support/harness.ts'
 
 /** After so many runs, code that runs once for each of 50,000 keys is compiled. */
-const MOST_RUNS = 200
+const MAX_RUNS = 200
 
 function fill({ store }: Group, count: number, value: Buffer, name = 'key'): void {
   for (let i = 0; i < count; i++) {
@@ -101,7 +101,7 @@ test('KEYS allocates nothing for a key that does not match', async () => {
   fill(harness.groups[0], count, Buffer.alloc(1))
   let least = Number.POSITIVE_INFINITY
   // The interpreter allocates numbers. When the code is compiled depends on how busy the machine is.
-  for (let i = 0; i < MOST_RUNS && least >= count * 4; i++) {
+  for (let i = 0; i < MAX_RUNS && least >= count * 4; i++) {
     const before = memoryUsage().heapUsed
     expect(await harness.raw('KEYS', 'key:*x')).toBe('*0\r\n')
     const made = memoryUsage().heapUsed - before

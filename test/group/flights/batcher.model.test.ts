@@ -51,10 +51,10 @@ test('each waiter gets one result, and no stale value is stored', async () => {
           batch: { max, windowMs: 0 },
           now: () => 0,
           timers: new ManualClock(),
-          gather: (depart) => {
+          gather: (dispatch) => {
             let cancelled = false
             void scheduler.schedule(Promise.resolve(), 'flush').then(() => {
-              if (!cancelled) depart()
+              if (!cancelled) dispatch()
             })
             return {
               joined: () => undefined,

@@ -113,11 +113,11 @@ describe('batching of misses', () => {
     ])
   })
 
-  test('a waiting batch is notified of each request that waits for it, until it departs', async () => {
+  test('a waiting batch is notified of each request that waits for it, until it is dispatched', async () => {
     let requests = 0
-    let depart: () => void = () => undefined
+    let dispatch: () => void = () => undefined
     const flights = flightsOf(undefined, undefined, (run) => {
-      depart = run
+      dispatch = run
       requests = 1
       return { joined: () => requests++, cancel: () => undefined }
     })
@@ -126,7 +126,7 @@ describe('batching of misses', () => {
     // The same load.
     join(flights, 'a')
     expect(requests).toBe(3)
-    depart()
+    dispatch()
     join(flights, 'a', 'b')
     expect(requests).toBe(3)
     expect(batches()).toEqual([['a', 'b']])
