@@ -1,4 +1,4 @@
-// The arguments of the embedding API: what they may be, and what they become.
+// Checks and converts the arguments of the embedding API.
 
 import { kindOf } from '../config/readers.ts'
 

@@ -12,7 +12,7 @@ import type { Server } from '../server/server.ts'
 import type { ServerSettings } from '../server/settings.ts'
 import { type Bytes, bytesOf, type SetOptions, textOf, ttlArguments, ttlOf } from './arguments.ts'
 
-/** What the calls need of a node. */
+/** The part of a node that the calls use. */
 export interface CalledParts {
   readonly groups: ReadonlyMap<string, Group>
   /** `undefined`: the node owns every key. */

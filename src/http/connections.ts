@@ -1,4 +1,4 @@
-// The connections of HTTP clients: their pipelined requests run in an order that they can rely on.
+// The connections of HTTP clients, and the order in which their pipelined requests run.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -19,7 +19,7 @@ const MAX_PARALLEL = 64
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** What serves the requests of all connections. */
+/** The functions that serve the requests of all connections. */
 export interface RequestHandlers {
   /** A monotonic clock in µs. */
   readonly micros: () => number
@@ -32,16 +32,16 @@ export class HttpConnection implements HttpClient {
   readonly id: number
   readonly address: string
   readonly localAddress: string
-  /** The command that its last request stands for; empty: none. */
+  /** The command of its last request's route; empty: none. */
   lastCommand = ''
   readonly #socket: Socket
   readonly #handlers: RequestHandlers
   readonly #openedAt: number
   #lastActiveAt: number
-  /** Requests without a response, and whether one of them may change something. */
+  /** The number of requests without a response, and whether one of them may change something. */
   #active = 0
   #isExclusive = false
-  /** Plain reads under way: see `PlainConnection`. */
+  /** Running plain reads: see `PlainConnection`. */
   #plainReads = 0
   readonly #waiting: (readonly [IncomingMessage, ServerResponse])[] = []
   #isPaused = false
@@ -109,7 +109,7 @@ export class HttpConnection implements HttpClient {
     return this.#caller
   }
 
-  /** Closes once the requests that have begun have their responses. Those without any are closed by the server. */
+  /** Closes when running requests have their responses. The server closes connections without requests. */
   close(): void {
     this.#isClosing = true
   }
@@ -122,7 +122,7 @@ export class HttpConnection implements HttpClient {
     } else this.#waiting.push([request, response])
     if (this.#active + this.#waiting.length < MAX_PARALLEL) return
     this.#isPaused = true
-    // Later, and each time: node:http resumes the socket itself at the end of every request.
+    // Deferred, and repeated for each request: node:http itself resumes the socket at the end of every request.
     process.nextTick(this.#pause)
   }
 
@@ -135,7 +135,7 @@ export class HttpConnection implements HttpClient {
     this.#isExclusive = !isSafe
     const startedAt = this.#handlers.micros()
     this.#lastActiveAt = startedAt
-    // Emitted once: `once` would cost more.
+    // `on`, as the event is emitted only once and `once` costs more.
     response.on('close', () => this.#ended(response, startedAt))
     this.#handlers.serve(this, request, response)
   }

@@ -1,4 +1,4 @@
-// One request and its response, as handlers of routes see them.
+// One request and its response, for the handlers of routes.
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { parseReplies, type Reply, wholeReply } from '../cluster/links/request.ts'
@@ -96,7 +96,7 @@ export class Exchange extends Responder implements Read {
     return this.services.gate.wouldAllow(this.caller.user, demand)
   }
 
-  /** The body as a whole, and what is made of it. @throws RefusedError, GoneError */
+  /** Receives the whole body, and passes it to `use`. @throws RefusedError, GoneError */
   body<Result>(most: number, use: (body: Buffer) => Result | Promise<Result>): Promise<Result> {
     const begin = (): void => {
       if (this.request.headers.expect !== undefined) this.response.writeContinue()
@@ -190,7 +190,7 @@ function groupNamed({ host }: Services, name: string): Group {
   throw new RefusedError({ status: 404, type: 'unknown-group', detail })
 }
 
-/** With a line end, for those who read it in a terminal. */
+/** JSON with a line end, to be readable in a terminal. */
 export function jsonText(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`
 }

@@ -41,7 +41,7 @@ import { ownReport } from './routes/dashboard.ts'
 import { allRoutes } from './routes/table.ts'
 import { READ_OPERATION } from './routes/values.ts'
 
-/** Requests without a response beyond which new ones are refused. */
+/** Maximum number of requests without a response; further ones are refused. */
 const MAX_ACTIVE = 20_000
 
 export interface GatewayOptions extends Omit<Services, 'openApi' | 'metrics'> {
@@ -82,7 +82,7 @@ export class HttpGateway {
   readonly #connections = new Set<HttpConnection>()
   readonly #stats: HttpStats
   readonly #routeStats = new Map<Route, RouteStats>()
-  /** That of the route which plain reads are for. */
+  /** The statistics of the route of plain reads. */
   readonly #valueStats: RouteStats
   readonly #handlers: RequestHandlers
   readonly #refused: RareWarning
@@ -130,7 +130,7 @@ export class HttpGateway {
       onConnection: (socket) => this.#accept(socket),
       onRequest: (request, response) => this.#received(request, response),
       onMalformed: (status) => stats.unrouted.ended(status, 0),
-      mostConnections: () => stats.maxConnections,
+      maxConnections: () => stats.maxConnections,
       onRefused: () => this.#refuse(),
     })
   }
@@ -210,7 +210,7 @@ export class HttpGateway {
     return isServed
   }
 
-  /** Counts a request that has ended. Returns when that was. */
+  /** Counts a request that has ended. Returns the current time, µs. */
   #ended(route: RouteStats, status: number, startedAt: number, span?: SpanContext): number {
     const now = this.#stats.micros()
     this.#stats.activeRequests--
@@ -297,7 +297,7 @@ export class HttpGateway {
     }
   }
 
-  /** The methods of a path; to a page of an origin that may ask, also what it may send. */
+  /** Answers with the methods of a path; for a page of an allowed origin also with the preflight headers. */
   #answerOptions(response: ServerResponse, target: Target, cors: Headers | undefined): void {
     const found = target.path === '*' ? { methods: METHODS } : this.#router.find('OPTIONS', target.path)
     if (found === undefined || !('methods' in found)) throw new RefusedError(unknownRoute(target.path))

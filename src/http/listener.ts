@@ -35,18 +35,18 @@ export interface ListenerOptions {
   /** Returns what serves the plain reads of the connection. */
   readonly onConnection: (socket: Socket) => Omit<PlainHandlers, 'handOver'>
   readonly onRequest: RequestListener
-  /** What is no HTTP was answered with this status. */
+  /** Called when a malformed request was answered with this status. */
   readonly onMalformed: (status: number) => void
-  /** Of all addresses together. */
-  readonly mostConnections: () => number
-  /** A connection was refused: there are as many as may be. */
+  /** The limit of connections, of all addresses together. */
+  readonly maxConnections: () => number
+  /** Called when a connection was refused because of the limit. */
   readonly onRefused: () => void
 }
 
 export class HttpListener {
   readonly #options: ListenerOptions
   readonly #servers: HttpServer[] = []
-  /** Those that node:http does not know. */
+  /** Connections that were not handed over to node:http. */
   readonly #plain = new Set<PlainConnection>()
   readonly #limits: PlainLimits
   /** Open connections on all addresses, handshakes of TLS included. */
@@ -121,7 +121,7 @@ export class HttpListener {
       keepAliveTimeout: idleMs,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       noDelay: true,
-      // `insecureHTTPParser` would accept requests that two parsers may read in two ways.
+      // `insecureHTTPParser` would accept ambiguous requests, which a proxy may parse differently (request smuggling).
       insecureHTTPParser: false,
     }
     const server = tls === undefined ? createServer(limits) : createSecureServer({ ...limits, ...tls })
@@ -131,13 +131,13 @@ export class HttpListener {
     this.#takeConnections(server, tls === undefined ? 'connection' : 'secureConnection')
     this.#limitConnections(server)
     server.on('request', onRequest)
-    // Without it Node.js would ask for the body before the handler has seen its length.
+    // Without this listener, Node.js would ask for the body before the handler has checked its length.
     server.on('checkContinue', onRequest)
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       const status = answerMalformed(error, socket)
       if (status !== undefined) onMalformed(status)
     })
-    // Before it, Node.js lets `answerMalformed` answer by a connection that has no keys yet.
+    // Otherwise Node.js calls `clientError`, which would answer on a connection whose handshake has failed.
     server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
       handshakeFailed?.(error, socket)
       socket.destroy()
@@ -146,13 +146,13 @@ export class HttpListener {
     return server
   }
 
-  /** Not `maxConnections` of a server: that is for one address, and closes without a word. */
+  /** `maxConnections` of node:http is not used: it applies to one address, and closes without a response. */
   #limitConnections(server: HttpServer): void {
-    const { tls, mostConnections, onRefused } = this.#options
+    const { tls, maxConnections, onRefused } = this.#options
     const [accept] = server.listeners('connection')
     server.removeAllListeners('connection')
     server.on('connection', (socket: Socket) => {
-      if (this.#open >= mostConnections()) {
+      if (this.#open >= maxConnections()) {
         onRefused()
         refuse(socket, tls === undefined)
         return
@@ -175,10 +175,10 @@ export class HttpListener {
         forget()
         serve.call(server, socket)
         const isPaused = socket.isPaused()
-        // Marks the stream as reading. Else it would begin to read by itself after this chunk, and so undo a pause:
+        // Marks the stream as reading. Otherwise it would begin to read after this chunk, and so undo a pause:
         // node:http takes the data of the socket without the stream.
         socket.read(0)
-        // In front of what the socket holds; after its end nothing can be put there.
+        // Puts the bytes back in front of the socket's buffer, which is not possible after the end of the stream.
         if (!socket.readableEnded) socket.unshift(received)
         else socket.emit('data', received)
         if (isPaused) socket.resume()
@@ -187,7 +187,7 @@ export class HttpListener {
       const connection = new PlainConnection(socket, this.#limits, handlers)
       this.#plain.add(connection)
       socket.once('close', forget)
-      // Its TLS handshake has ended after the others were closed.
+      // Its TLS handshake ended after the other connections were closed.
       if (this.#isClosed) connection.close()
     })
   }
@@ -197,7 +197,7 @@ interface SecureServer {
   setSecureContext(material: TlsMaterial): void
 }
 
-/** The responses to what is not HTTP, or more than is allowed; by the code of the parser's error. */
+/** The status of the response to malformed or oversized requests, by the code of the parser's error. */
 const MALFORMED: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
@@ -205,8 +205,8 @@ const MALFORMED: Readonly<Record<string, string>> = {
 }
 
 /**
- * Answers and closes: further requests on the connection cannot be delimited. Returns the status; `undefined`: nobody is
- * there.
+ * Answers a malformed request and closes: the next request on the connection cannot be delimited. Returns the status;
+ * `undefined`: the client is gone.
  */
 function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): number | undefined {
   const status = MALFORMED[error.code ?? ''] ?? '400 Bad Request'
@@ -226,7 +226,7 @@ const TOO_MANY: Problem = {
   retryAfter: 1,
 }
 
-/** Closes a connection; where that can be said without a handshake, says why. */
+/** Refuses a connection: with a response, or without one if that would need a TLS handshake. */
 function refuse(socket: Socket, isPlain: boolean): void {
   socket.on('error', () => socket.destroy())
   if (!isPlain) {

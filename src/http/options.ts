@@ -1,9 +1,9 @@
 // The settings of the HTTP gateway as plain values.
 
 export interface HttpOptions {
-  /** Host names by which clients may ask, besides addresses and `localhost`; `*`: any, `*.x`: any below x. */
+  /** Accepted host names of requests, besides addresses and `localhost`; `*`: any, `*.x`: any below x. */
   readonly hosts: readonly string[]
-  /** Web pages of these origins may ask; `*`: any. */
+  /** Web origins whose pages may send requests; `*`: any. */
   readonly cors: readonly string[]
   /** Connections without any traffic for this many ms are closed, and requests must arrive within it. */
   readonly timeout: number

@@ -1,4 +1,4 @@
-// What the HTTP gateway needs of the node that it belongs to.
+// The interfaces through which the HTTP gateway uses its node.
 
 import type { User } from '../access/user.ts'
 import type { Host } from '../commands/spec/host.ts'
@@ -12,7 +12,7 @@ export interface Credentials {
   readonly password: string
 }
 
-/** What a route stands for, with the group and the key of the request. */
+/** The permission that a request needs: the command of its route, with its group and key. */
 export interface Demand {
   /** A command's full name, as ACL rules have it: `get`, `cluster|info`. */
   readonly command: string
@@ -22,19 +22,19 @@ export interface Demand {
 
 /** Checks credentials and permissions. */
 export interface Gate {
-  /** Requests without credentials are served, as those of a user that this names. */
+  /** The user of requests without credentials; `undefined`: credentials are required. */
   readonly anonymous: User | undefined
-  /** Who a request to a public route comes from, where credentials are needed: no command is run for it. */
+  /** The user of requests to public routes while credentials are required; no command is run for it. */
   readonly nobody: User
-  /** How long credentials from an address have to wait before they are checked, ms. */
+  /** How long credentials from an address are delayed before they are checked, ms. */
   waitOf(address: string): number
-  /** Whose the credentials are; `undefined`: they are wrong, which has no consequences yet: see `authenticate`. */
+  /** The user of these credentials; `undefined`: they are wrong. Unlike `authenticate`, has no side effects. */
   userOf(credentials: Credentials): User | undefined
-  /** The same; wrong ones are logged, and let later ones from this address wait. */
+  /** The same; wrong credentials are logged, and delay later ones from this address. */
   authenticate(credentials: Credentials, address: string): User | undefined
-  /** Whether a user may do what a route stands for. A refusal is logged. */
+  /** Whether a user has a permission. A refusal is logged. */
   allows(user: User, demand: Demand, address: string): boolean
-  /** The same to decide whether to show something, or a button for it. Nothing is logged. */
+  /** The same without logging, to decide whether to show something, or a button for it. */
   wouldAllow(user: User, demand: Demand): boolean
 }
 
@@ -71,7 +71,7 @@ export interface GatewayLog {
 /** The state of a node. */
 export type Phase = 'starting' | 'ready' | 'draining'
 
-/** What handlers of routes work with. */
+/** The services that handlers of routes use. */
 export interface Services {
   readonly host: Host
   readonly commands: Commands
@@ -79,7 +79,9 @@ export interface Services {
   readonly options: HttpOptions
   readonly log: GatewayLog
   readonly version: string
-  /** `starting`: it does not listen, or has not joined its cluster; `draining`: it hands over its keys, or closes. */
+  /**
+   * `starting`: the node does not listen yet, or has not joined its cluster; `draining`: it hands over keys, or closes.
+   */
   phase(): Phase
   readonly metrics: Metrics
   /** The description of all routes, as JSON. */

@@ -1,4 +1,4 @@
-// What the read of a value needs of its request and response, whichever path the request took.
+// The request and response of a read of a value, for both ways in which it is served: plain reads and routes.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Group } from '../group/group.ts'
@@ -18,6 +18,6 @@ export interface Read extends Responder {
   readonly key: Buffer
   /** The client has closed its connection. */
   readonly isGone: boolean
-  /** Answers what was thrown. */
+  /** Answers with the problem for an exception. */
   fail(error: unknown): void
 }

@@ -1,4 +1,4 @@
-// What a route is: data beside its handler. The router, the access check and the OpenAPI document derive from it.
+// A route as data beside its handler. The router, the access check and the OpenAPI document derive from it.
 
 import type { Exchange } from './exchange.ts'
 

@@ -11,7 +11,7 @@ interface Found {
   readonly values: PathValues
 }
 
-/** A path that exists, but not with this method. */
+/** The path exists, but not with this method. */
 interface OtherMethods {
   readonly methods: readonly Method[]
 }

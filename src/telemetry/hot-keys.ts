@@ -1,4 +1,4 @@
-// The keys of a group that are accessed most, found by samples: HOTKEYS, `erinys top` and the dashboard.
+// The most frequently accessed keys of a group, found by sampling, for HOTKEYS, `erinys top` and the dashboard.
 
 import { NULL_REF } from '../store/arena.ts'
 import type { Store } from '../store/store.ts'
@@ -18,7 +18,7 @@ import type { Store } from '../store/store.ts'
 
 const DECAY_MS = 30_000
 const MAX_KEYS = 256
-/** Counts are scaled down when what is added has grown to this. */
+/** Counts are scaled down when the increment has grown to this. */
 const MAX_SCALE = 1e9
 /** Keys with a smaller share of the accesses are not reported. */
 const MIN_SHARE = 0.01
@@ -43,7 +43,7 @@ export interface HotKey {
 
 interface Count {
   weight: number
-  /** The part of `weight` that may be of other keys. */
+  /** The part of `weight` that may be that of other keys (Space-Saving). */
   error: number
 }
 
@@ -51,9 +51,9 @@ export class HotKeys {
   readonly #group: SampledGroup
   /** By key, one character per byte. */
   readonly #counts = new Map<string, Count>()
-  /** The sum of the weights, of keys that are not counted any more, too. */
+  /** The sum of all weights, including those of keys that are not counted any more. */
   #total = 0
-  /** What an access adds now. */
+  /** The weight that an access adds now. */
   #scale = 1
   #sampledAt: number
   #hits = 0

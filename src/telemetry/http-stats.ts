@@ -5,7 +5,7 @@ import type { SpanContext } from './tracing.ts'
 
 /** An open connection, as an operator sees it. */
 export interface HttpClient {
-  /** No connection of the Redis protocol has the same. */
+  /** Unique among all connections, those of the Redis protocol included. */
   readonly id: number
   /** 'host:port' of both ends. */
   readonly address: string
@@ -15,7 +15,7 @@ export interface HttpClient {
   /** The command that its last request stands for; empty: none. */
   readonly lastCommand: string
   readonly ageMs: number
-  /** Since a request came or a response was sent. */
+  /** Time since a request was received or a response was sent, ms. */
   readonly idleMs: number
   /** Requests without a whole response. */
   readonly activeRequests: number
@@ -81,10 +81,10 @@ export class HttpStats {
   /** Requests without a whole response. */
   activeRequests = 0
   readonly routes: RouteStats[] = []
-  /** What is no HTTP, comes from where it must not, or is for a path that does not exist. */
+  /** Requests without a route: malformed, refused for their host or origin, or for a path that does not exist. */
   readonly unrouted = new RouteStats('any', 'none')
   readonly #clients = new Map<number, HttpClient>()
-  /** Of connections that are closed, less what was there at the last reset. */
+  /** Bytes of closed connections, less the count at the last reset. */
   #receivedBytes = 0
   #sentBytes = 0
 

@@ -1,7 +1,7 @@
 // Errors for the log: message and code, without the objects that drivers attach to them.
 
 /** Causes may be circular. */
-const DEEPEST_CAUSE = 4
+const MAX_CAUSE_DEPTH = 4
 
 /** The password of a URL. */
 const PASSWORD = /(:\/\/[^\s/:@?#]*):[^\s/@]*@/g
@@ -11,7 +11,7 @@ const PASSWORD = /(:\/\/[^\s/:@?#]*):[^\s/@]*@/g
  * whole connections, which a log would write out.
  * @param withStack whether it has the stack of the other: of use for defects of this program only
  */
-export function plainError(error: unknown, withStack = false, depth = DEEPEST_CAUSE): unknown {
+export function plainError(error: unknown, withStack = false, depth = MAX_CAUSE_DEPTH): unknown {
   if (!(error instanceof Error)) return typeof error === 'string' ? redacted(error) : String(error)
   const { name, message, stack, code, cause } = error as NodeJS.ErrnoException
   const plainly = (other: unknown): unknown => plainError(other, withStack, depth - 1)

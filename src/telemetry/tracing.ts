@@ -1,13 +1,13 @@
-// Traces by OpenTelemetry: spans of requests that wait, for an SDK that the process has registered.
+// OpenTelemetry traces: spans of requests that wait, for an SDK that the process has registered.
 
 /*
  *   HTTP request → command → load (flight) → batch → call of the origin
  *                          → hop → command at the other node → load → …
  *
- * Without an SDK nothing is created: `begin` looks at one variable. A command has a span only if it waits for a load or
- * for another node: what is answered from memory over RESP is never traced. The context of a request is that of
- * OpenTelemetry's API where it begins; from there on it is handed over explicitly, because requests of many clients run
- * in one batch of the event loop.
+ * Without an SDK nothing is created: `begin` checks one variable. A command has a span only if it waits for a load or
+ * for another node: commands that are answered from memory over RESP are never traced. OpenTelemetry's active context
+ * is read only where a request begins; from there on the context is passed explicitly, because requests of many clients
+ * run in one event-loop batch.
  */
 
 import {
@@ -35,7 +35,7 @@ const NOTHING = new ProxyTracerProvider().getDelegate()
 
 let tracer: Tracer | undefined
 
-/** Looks whether the process has registered an SDK; to be called when a node starts. */
+/** Checks whether the process has registered an SDK. Call when a node starts. */
 export function enableTracing(version?: string): void {
   const provider = trace.getTracerProvider()
   const isRegistered = !(provider instanceof ProxyTracerProvider) || provider.getDelegate() !== NOTHING
@@ -95,7 +95,7 @@ export function activeContext(): Context | undefined {
   return tracer === undefined ? undefined : context.active()
 }
 
-/** The span of a context, if it is sampled: nobody could find the others. */
+/** The span of a context, if it is sampled; others are not stored anywhere. */
 export function sampledSpan(active: Context | undefined): SpanContext | undefined {
   const span = active && trace.getSpanContext(active)
   return span === undefined || (span.traceFlags & TraceFlags.SAMPLED) === 0 ? undefined : span
@@ -148,7 +148,7 @@ export interface TraceHeaders {
   readonly tracestate: string
 }
 
-/** What carries a context to another node of the cluster, whatever propagators the process uses. */
+/** The headers that carry a context to another node of the cluster, whatever propagators the process uses. */
 export function headersOf(active: Context): TraceHeaders | undefined {
   const span = trace.getSpanContext(active)
   if (span === undefined || !isSpanContextValid(span)) return undefined
@@ -159,7 +159,7 @@ export function headersOf(active: Context): TraceHeaders | undefined {
   }
 }
 
-/** The same of the active context, if its span is sampled: nobody could find the others. */
+/** The same for the active context, if its span is sampled. */
 export function sampledHeaders(): TraceHeaders | undefined {
   if (tracer === undefined) return undefined
   const active = context.active()

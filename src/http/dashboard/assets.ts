@@ -5,7 +5,7 @@ import { brotliCompressSync } from 'node:zlib'
 import { brotliOptions } from '../responses/compression.ts'
 import { entityTag } from '../responses/validators.ts'
 
-/** Where the build puts them: beside this module, or in `dist/` when the sources run. */
+/** The folders that the build writes to: beside this module, or in `dist/` when the sources run. */
 const FOLDERS = [
   new URL('./assets/', import.meta.url),
   new URL('../../../dist/http/dashboard/assets/', import.meta.url),
@@ -29,8 +29,7 @@ export interface Asset {
 }
 
 /**
- * What the page may do: run its own script, use its own styles, ask its own node; nothing of another host, nothing in
- * frames.
+ * The page may run its own script, use its own styles and ask its own node; nothing from other hosts, and no frames.
  */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",

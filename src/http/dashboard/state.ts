@@ -1,4 +1,5 @@
-// What the dashboard shows of a node: one object, asked for every second. Counters are totals: the page makes rates.
+// The state of a node for the dashboard: one object, requested every second. Counters are totals; the page computes
+// rates.
 
 import { type GroupStats, groupStats } from '../../commands/own/group-stats.ts'
 import type { Host } from '../../commands/spec/host.ts'
@@ -145,10 +146,10 @@ export interface Rights {
   readonly seesSlowLog: boolean
 }
 
-/** Everything about a node, as nodes tell it each other. */
+/** Everything about a node, in the form that nodes send each other. */
 export type NodeReport = Omit<DashboardState, 'may'>
 
-/** What of a node's report a user sees. */
+/** The part of a node's report that a user may see. */
 export function shownTo(report: NodeReport, { may, seesKeysOf, seesSlowLog }: Rights): DashboardState {
   return {
     ...report,

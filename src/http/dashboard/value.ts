@@ -21,7 +21,7 @@ export interface ShownValue {
 interface ShownString {
   readonly kind: 'string'
   readonly text: string
-  /** How long the whole is. */
+  /** The length of the whole string. */
   readonly bytes: number
 }
 

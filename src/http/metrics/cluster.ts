@@ -4,7 +4,7 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { ClusterReport, MemberReport, MemberState } from '../../cluster/report.ts'
 import { byLabel, counter, gauge, type Metric } from './metric.ts'
 
-/** What the metrics are read from: one report for a scrape. */
+/** The source of these metrics: one report per scrape. */
 export interface ClusterView {
   readonly cluster: Cluster
   readonly report: ClusterReport
@@ -57,7 +57,7 @@ export const clusterMetrics: readonly Metric<ClusterView>[] = [
   ),
   gauge(
     'erinys_cluster_problem',
-    '1 while CLUSTER INFO names a problem that an operator has to mend.',
+    '1 while CLUSTER INFO names a problem that an operator has to fix.',
     ({ cluster }) => Number(cluster.status.problem !== undefined),
   ),
   gauge('erinys_cluster_cut_off', '1 while most other members are silent.', ({ cluster }) =>

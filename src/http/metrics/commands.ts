@@ -28,7 +28,7 @@ export const commandMetrics: readonly Metric<CommandStats>[] = [
   ),
 ]
 
-/** Whether there is anything to tell: of hundreds of commands, a program uses a few. */
+/** Whether a command has metrics: of hundreds of commands, a program uses only a few. */
 export function isUsed({ calls, rejectedCalls, failedCalls }: CommandStats): boolean {
   return calls + rejectedCalls + failedCalls > 0
 }

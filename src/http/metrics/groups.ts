@@ -215,8 +215,8 @@ const contents: readonly Metric<Group>[] = [
 export const groupMetrics: readonly Metric<Group>[] = [
   info(
     'erinys_group_info',
-    'The policies of a group: the kind of its origin (`none` without one), what a write does, what becomes of it on ' +
-      'a node without a majority, and which entry leaves when the budget is full.',
+    'The policies of a group: the kind of its origin (`none` without one), what a write does, whether a node ' +
+      'without a majority serves it, and which entry is evicted when the budget is full.',
     ['origin', 'write', 'on_partition', 'eviction', 'eviction_cost'],
     ({ policy }) => [
       policy.origin?.kind ?? 'none',

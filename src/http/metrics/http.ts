@@ -47,7 +47,7 @@ export const routeMetrics: readonly Metric<RouteStats>[] = [
   ),
 ]
 
-/** Routes that were asked. `GET` includes `HEAD`; the route `none` is that of what has none, such as an unknown path. */
+/** Routes with requests. `GET` includes `HEAD`; requests without a route, such as an unknown path, count as `none`. */
 export function routesOf({ routes, unrouted }: HttpStats): LabelledSubject<RouteStats>[] {
   return [...routes, unrouted]
     .filter(({ durations }) => durations !== undefined)

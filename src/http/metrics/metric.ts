@@ -1,4 +1,5 @@
-// What a metric is: its name, type and meaning, and how its samples are read. docs/metrics.md and /metrics derive from it.
+// A metric as data: its name, type and meaning, and how its samples are read. docs/metrics.md and /metrics derive from
+// it.
 
 import type { Exemplar } from '../../telemetry/exemplars.ts'
 import type { Histogram } from '../../telemetry/histogram.ts'
@@ -17,14 +18,14 @@ export interface Samples {
   histogram(observed: Observed, labels?: string): void
 }
 
-/** What a histogram has counted. */
+/** The counts of a histogram. */
 export interface Observed {
   readonly limits: readonly number[]
   /** How many observations were at most each of the limits. */
   readonly counts: readonly number[]
   readonly count: number
   readonly sum: number
-  /** Durations with a trace, by bucket; a place after the last limit is for what is longer. */
+  /** Durations with a trace, by bucket; the last place is for durations above the last limit. */
   readonly exemplars?: readonly (Exemplar | undefined)[] | undefined
 }
 

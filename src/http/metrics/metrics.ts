@@ -1,4 +1,4 @@
-// The metrics of a node: what there is, and its text for a scrape.
+// All metrics of a node, and their text for a scrape.
 
 import type { Host } from '../../commands/spec/host.ts'
 import type { RuntimeStats } from '../../telemetry/runtime-stats.ts'
@@ -13,7 +13,7 @@ import { type LabelledSubject, type MetricsFormat, MetricsText } from './text.ts
 /** The metrics of one kind of subject, for the documentation. */
 export interface MetricFamily {
   readonly title: string
-  /** The labels that name the subject; none: there is one subject. */
+  /** The labels that name the subject; none: there is only one subject. */
   readonly labels: readonly string[]
   readonly metrics: readonly Metric<never>[]
 }

@@ -15,7 +15,7 @@ import {
   type Metric,
 } from './metric.ts'
 
-/** What the metrics are read from: one look at each part for a scrape. */
+/** The source of these metrics: each part is read once per scrape. */
 export interface NodeView {
   readonly host: Host
   readonly runtime: RuntimeStats

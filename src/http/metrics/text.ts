@@ -1,8 +1,8 @@
 // Writes metrics as text: the format of Prometheus (0.0.4), and OpenMetrics (1.0.0).
 
 /*
- * Not a library: theirs count by themselves (`inc`, `observe`). Here the counters exist already, histograms of another
- * shape among them, and are only to be written down: 100 groups are more than ten thousand lines.
+ * No library is used: libraries count themselves (`inc`, `observe`). Here the counters exist already, some in
+ * histograms of another shape, and only have to be written: 100 groups are more than ten thousand lines.
  */
 
 import type { Exemplar } from '../../telemetry/exemplars.ts'
@@ -62,7 +62,7 @@ export class MetricsText implements Samples {
       this.#labels = labels
       metric.read(subject, this)
     }
-    // A metric that nothing has now.
+    // No subject has this metric now.
     if (this.#lines.length === first) this.#lines.length = before
   }
 
@@ -112,7 +112,7 @@ export class MetricsText implements Samples {
   }
 }
 
-/** What follows the count of a bucket (OpenMetrics 1.0.0, "Exemplars"). */
+/** The exemplar after the count of a bucket (OpenMetrics 1.0.0, "Exemplars"). */
 function exemplarText(exemplar: Exemplar | undefined): string {
   if (exemplar === undefined) return ''
   const { traceId, spanId, micros, at } = exemplar

@@ -1,13 +1,14 @@
-// A connection of which only plain reads have come so far: they are answered without node:http.
+// A connection that has received only plain reads so far: they are answered without node:http.
 
 import type { Socket } from 'node:net'
 import { MAX_JOINED } from '../responses/responder.ts'
 import { type PlainRequest, PlainRequestReader } from './request.ts'
 
 /*
- * node:http takes more time for a request than the read of a held value. So this class reads the requests of a connection
- * as long as they are plain reads (see `PlainRequestReader`), and the client reads the responses. The first other request,
- * and with it the connection, is handed over to node:http for good, once those before it have their responses.
+ * node:http takes more time for a request than the read of a cached value. So this class reads the requests of a
+ * connection as long as they are plain reads (see `PlainRequestReader`) and the client reads the responses. The first
+ * other request, and with it the connection, is handed over to node:http for good, once earlier ones have their
+ * responses.
  *
  * Reads run at the same time; their responses are sent in order.
  */
@@ -28,11 +29,11 @@ export interface PlainLimits {
 }
 
 export interface PlainHandlers {
-  /** Answers a request by filling the place. False: it is not for this class, and `place` is not used. */
+  /** Answers a request by filling the place. False: it is not a plain read, and `place` is not used. */
   serve(request: PlainRequest, place: Place): boolean
   /** The response of a place that `serve` has taken was sent, or its client is gone. */
   served(place: Place): void
-  /** Serves the rest of the connection. `received`: what was read and not served. */
+  /** Serves the rest of the connection. `received`: bytes that were read and not served. */
   handOver(received: Buffer): void
 }
 
@@ -41,14 +42,14 @@ export class PlainConnection {
   readonly #limits: PlainLimits
   readonly #handlers: PlainHandlers
   readonly #reader = new PlainRequestReader()
-  /** What was read; as text, with one character per byte; and where the next request begins. */
+  /** The bytes that were read; the same as text with one character per byte; and where the next request begins. */
   #received = NOTHING
   #text = ''
   #at = 0
   /** The responses to come, in order. */
   readonly #places: Place[] = []
   #isServing = false
-  /** The client sends no more. */
+  /** Whether the client has closed its end. */
   #hasEnded = false
   #isClosing = false
 
@@ -61,7 +62,7 @@ export class PlainConnection {
     socket.on('timeout', this.#timedOut).on('error', this.#failed).on('close', this.#closed)
   }
 
-  /** Closes: now if it is idle, otherwise with the last response to what was read. */
+  /** Closes: at once if it is idle, otherwise after the last response to the requests that were read. */
   close(): void {
     this.#isClosing = true
     if (this.#places.length === 0) this.#socket.destroySoon()
@@ -75,7 +76,7 @@ export class PlainConnection {
     return this.#socket.destroyed
   }
 
-  /** Sends all responses whose turn it is. */
+  /** Sends all responses that are next in order. */
   flush(): void {
     const places = this.#places
     while (places.length > 0 && places[0].isFilled) {
@@ -95,7 +96,7 @@ export class PlainConnection {
     this.#endIfServed()
   }
 
-  /** Ends with a client that sends no more. What was read before it ended is served first. */
+  /** Closes if the client has closed its end and all requests are served. */
   #endIfServed(): void {
     if (this.#hasEnded && this.#places.length === 0 && this.#text === '') this.#socket.end()
   }
@@ -107,7 +108,7 @@ export class PlainConnection {
     this.#serve()
   }
 
-  /** Serves what was read, as far as it can be served now. */
+  /** Serves the requests that were read, as far as possible now. */
   #serve(): void {
     if (this.#text === '' || this.#isClosing) return
     const places = this.#places
@@ -125,12 +126,12 @@ export class PlainConnection {
 
   /** False: the next request is for node:http. */
   #serveNext(): boolean {
-    // It also deals with clients that do not read.
+    // node:http also handles clients that do not read their responses.
     if (this.#socket.writableNeedDrain) return false
     const request = this.#reader.read(this.#text, this.#at)
     if (request === undefined) return false
     const place = new Place(this)
-    // First: it may be filled at once.
+    // Before `serve`, which may fill the place at once.
     this.#places.push(place)
     if (!this.#handlers.serve(request, place)) {
       this.#places.pop()
@@ -162,7 +163,7 @@ export class PlainConnection {
     else this.#socket.destroy()
   }
 
-  /** The socket closes by itself. */
+  /** Nothing to do: the socket closes by itself. */
   readonly #failed = (): void => {}
 
   readonly #closed = (): void => {
@@ -175,7 +176,7 @@ export class PlainConnection {
   }
 }
 
-/** The place of a response in their order. */
+/** The place of a response in the order of responses. */
 export class Place {
   /** When its request was received, µs of a monotonic clock. */
   startedAt = 0
@@ -217,7 +218,7 @@ function send(socket: Socket, head: string, body: Buffer | string | undefined): 
   }
 }
 
-/** The last header lines, for this second: as node:http has them. */
+/** The last header lines, made once per second; the same as those of node:http. */
 let date = ''
 let dateSecond = 0
 let closing = ''

@@ -1,4 +1,4 @@
-// A plain read under way: its response is one string, where it can be, without the objects of node:http.
+// A running plain read. Its response is one string if possible, without the objects of node:http.
 
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
 import type { Group } from '../../group/group.ts'

@@ -1,4 +1,4 @@
-// Serves plain reads: those that need a check which may fail are left to the routes, so that each refusal has one place.
+// Serves plain reads. Requests that may be refused are left to the routes, so that refusals are made in one place.
 
 import type { User } from '../../access/user.ts'
 import { isTracing } from '../../telemetry/tracing.ts'
@@ -43,7 +43,7 @@ export class PlainReads {
     return true
   }
 
-  /** Who asks; `undefined`: wrong credentials, none where some are needed, or some that have to wait. */
+  /** The user of a request; `undefined`: the credentials are wrong, missing or have to wait. */
   #userOf({ address }: HttpConnection, authorization: string | undefined): User | undefined {
     const { gate } = this.#services
     if (authorization === undefined) return gate.anonymous

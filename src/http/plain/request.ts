@@ -3,21 +3,21 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /*
- * Only unambiguous requests are recognized: no query, no body, no web origin, no header twice, and each of its bytes is
- * where RFC 9112 wants it. Whatever is not, malformed requests included, is for node:http: nothing is ever refused here.
+ * Only unambiguous requests are recognized: no query, no body, no web origin, no header twice, and strictly by the
+ * grammar of RFC 9112. All others, malformed ones included, are left to node:http: nothing is ever refused here.
  */
 
 /** The target has neither a query nor a fragment. */
 const REQUEST_LINE = /(GET|HEAD) \/cache\/([\w.-]+)\/([!-"$->@-~]*) HTTP\/1\.1\r\n/y
 
-/** Blanks around the value are part of its match: to match them apart would take a time that is quadratic in their number. */
+/** Blanks around the value are part of its match: matching them separately would take quadratic time. */
 const HEADER_LINE = /([\w!#$%&'*+.^`|~-]+):([\t -~\x80-\xff]*)\r\n/y
 
 const MALFORMED_ESCAPE = /%(?![\da-f]{2})/i
 
 const END = '\r\n\r\n'
 
-/** More, of the request line or of the headers, are left to node:http, which has a limit of both together. */
+/** Limits of the request line and of the headers. Longer ones are left to node:http, which limits both together. */
 const MAX_CHARACTERS = 8192
 
 /** A body, another protocol, or a response that depends on the page that asks. */
@@ -42,8 +42,8 @@ export interface PlainRequest {
 
 export class PlainRequestReader {
   /**
-   * The header lines of the last request, and what they say: a client repeats them. Empty after lines with credentials:
-   * the time of a comparison must tell nothing about them to another client behind the same proxy.
+   * The header lines of the last request, and the headers parsed from them: clients repeat them. Empty after lines with
+   * credentials: the time of the comparison must not reveal them to another client behind the same proxy.
    */
   #lines = ''
   #headers: IncomingHttpHeaders | undefined
@@ -70,7 +70,7 @@ export class PlainRequestReader {
     if (end < 0 || end - begin > MAX_CHARACTERS) return -1
     const lines = text.slice(begin, end + END.length)
     this.#headers = plainHeaders(lines)
-    // A copy: a slice would keep all of the text.
+    // A copy: a slice would keep the whole text alive.
     const isSecret = this.#headers?.authorization !== undefined
     this.#lines = isSecret ? '' : Buffer.from(lines, 'latin1').toString('latin1')
     return end + END.length
@@ -95,7 +95,7 @@ function plainHeaders(lines: string): IncomingHttpHeaders | undefined {
 
 const KEEP_ALIVE = 'keep-alive'
 
-/** Not `trim`, which removes more than spaces and tabs. */
+/** Removes spaces and tabs; `trim` would remove more. */
 function withoutBlanks(text: string): string {
   let from = 0
   let to = text.length

@@ -1,4 +1,4 @@
-// Who sends a request, and whether that user may use its route.
+// The user of a request, and whether that user may use its route.
 
 import type { User } from '../../access/user.ts'
 import type { Exchange } from '../exchange.ts'

@@ -1,4 +1,4 @@
-// Whether a request may come from where it says: against pages of other web origins, and DNS rebinding.
+// Checks the host and the web origin of a request, against CSRF and DNS rebinding.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
@@ -32,7 +32,7 @@ export class OriginCheck {
   readonly #hosts: ReadonlySet<string>
   readonly #suffixes: readonly string[]
   readonly #acceptsAnyHost: boolean
-  /** The last `Host` that was accepted: clients repeat it. */
+  /** The last accepted `Host`: most clients repeat it. */
   #lastHost: string | undefined
 
   constructor(options: Pick<HttpOptions, 'hosts' | 'cors'>, needsPassword: () => boolean) {

@@ -1,4 +1,4 @@
-// Why a request is refused before its route sees it.
+// The problems of requests that are refused before they reach a route.
 
 import { type Problem, quote } from '../responses/problem.ts'
 import { FOREIGN_HOST, type FOREIGN_ORIGIN } from './origin-check.ts'
@@ -9,7 +9,7 @@ export function overloaded(most: number): Problem {
   return { status: 503, type: 'overloaded', detail, retryAfter: 1 }
 }
 
-/** The methods of a path, with those that it has because of others. */
+/** The methods of a path, including the implied HEAD and OPTIONS. */
 export function allowed(methods: readonly string[]): readonly string[] {
   return methods.includes('GET') ? [...new Set([...methods, 'HEAD', 'OPTIONS'])] : [...methods, 'OPTIONS']
 }

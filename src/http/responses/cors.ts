@@ -1,11 +1,11 @@
-// The headers for pages of other web origins: which may ask, what they may send and what they may read (Fetch: CORS).
+// CORS headers (Fetch): which web origins may send requests, what they may send, and what they may read.
 
 import type { Headers } from './responder.ts'
 
-/** How long a page may remember what it may do, seconds. */
+/** How long a browser may cache the answer to a preflight request, seconds. */
 const PREFLIGHT_SECONDS = 600
 
-/** The headers of each response to an origin that may ask; `undefined`: there is none. */
+/** The headers of each response to an allowed origin; `undefined`: the origin is not allowed. */
 export function corsHeaders(allowedOrigin: string | undefined): Headers | undefined {
   if (allowedOrigin === undefined) return undefined
   return [
@@ -18,7 +18,7 @@ export function corsHeaders(allowedOrigin: string | undefined): Headers | undefi
   ]
 }
 
-/** What a response to OPTIONS says besides. */
+/** The additional headers of a response to a preflight request. */
 export function preflightHeaders(methods: string): Headers {
   return [
     'Access-Control-Allow-Methods',

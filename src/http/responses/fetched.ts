@@ -1,4 +1,4 @@
-// The reply of FETCH, read from its bytes: see `commands/own/fetch.ts`.
+// Decodes the reply of FETCH: see `commands/own/fetch.ts`.
 
 import { parseReplies, type Reply } from '../../cluster/links/request.ts'
 import type { FetchSource } from '../../commands/own/fetch.ts'
@@ -9,7 +9,7 @@ export interface Fetched {
   readonly type: string
   /** `undefined`: it was not loaded. */
   readonly ageMs: number | undefined
-  /** Negative: past it; `undefined`: it has none. */
+  /** The remaining TTL; negative: it has expired; `undefined`: there is no TTL. */
   readonly ttlMs: number | undefined
   readonly loadMs: number | undefined
   readonly waitMs: number
@@ -33,7 +33,7 @@ const SOURCES: Readonly<Record<number, FetchSource>> = {
   99: 'copy',
 }
 
-/** Where the reading of a reply is. */
+/** The current read position in a reply. */
 let at = 0
 
 /**
@@ -44,7 +44,7 @@ export function readFetched(reply: Buffer): Fetched {
   at = 4
   const source = SOURCES[reply[at + 1]]
   skipLine(reply)
-  // `string`, not `set` or `stream`.
+  // Two letters tell `string` from `set` and `stream`.
   const isString = reply[at + 1] === LETTER_S && reply[at + 4] === LETTER_I
   if (reply[0] !== STAR || source === undefined || !isString) return parseFetched(reply)
   skipLine(reply)

@@ -1,4 +1,4 @@
-// The headers of a value that say how long it may be kept, and how it came.
+// The headers of a value about its freshness, and about how it was obtained.
 
 import type { Group } from '../../group/group.ts'
 import type { GroupPolicy } from '../../group/policy.ts'
@@ -12,7 +12,7 @@ const extensions = new WeakMap<GroupPolicy, string>()
  * `Cache-Control` and `Age`. `max-age` counts from the load, as `Age` does (RFC 9111): their difference is what is left. A
  * value without a lifetime may change at any time: it is to be validated each time it is used.
  *
- * @param isPrivate credentials have opened it: some shared caches store such responses unless they are told not to
+ * @param isPrivate the request had credentials: some shared caches store such responses unless told not to
  */
 export function addFreshness(
   headers: Headers,

@@ -63,7 +63,7 @@ const REFUSES = /^group \S+ refuses writes: /
 
 const ERROR_REPLY = 0x2d
 
-/** The problem that the bytes of a reply are; `undefined`: it is no error. */
+/** The problem for a reply that is an error; `undefined`: it is not an error. */
 export function problemIn(reply: Buffer): Problem | undefined {
   return reply[0] === ERROR_REPLY ? problemOf(reply.toString('utf8', 1, reply.length - 2)) : undefined
 }
@@ -105,7 +105,7 @@ function originProblem(detail: string): Problem {
   return { status: 502, type: 'origin-failed', detail }
 }
 
-/** Names a thing of a request in a detail: in quotes, short. */
+/** Quotes a part of a request in a detail, shortened. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }

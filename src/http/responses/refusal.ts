@@ -32,7 +32,7 @@ export function sendProblem(
   response.end(request.method === 'HEAD' ? undefined : body)
 }
 
-/** Whether a body of a request was not read, and would have to be before the next request. */
+/** Whether a request has a body that was not read; it would have to be read before the next request. */
 function hasUnreadBody(request: IncomingMessage): boolean {
   if (request.complete) return false
   return request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined

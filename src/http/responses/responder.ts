@@ -1,11 +1,11 @@
-// Responses, however they are sent: the headers that each of them has.
+// The base of responses, however they are sent: the headers that all of them have.
 
 import { PROBLEM_JSON, type Problem, problemBody } from './problem.ts'
 
 /** Names and values in turn, as `writeHead` takes them: faster than an object. */
 export type Headers = (string | number)[]
 
-/** The lines of headers whose values the node makes: none has a line end. */
+/** Headers as lines. Only for values that the node itself makes: they contain no line ends. */
 export function headerLines(headers: Headers): string {
   let lines = ''
   for (let i = 0; i < headers.length; i += 2) lines += `${headers[i]}: ${headers[i + 1]}\r\n`

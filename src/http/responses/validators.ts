@@ -15,7 +15,7 @@ export function entityTag(body: Buffer): string {
 }
 
 const MAX_SHORT = 256
-/** Fixed: all nodes give the same. */
+/** A fixed seed: all nodes compute the same tag. */
 const SEED = 0x65746167
 
 /** Whether a client that sent these headers has the body already. */

@@ -1,4 +1,4 @@
-// The dashboard: the page, and what it asks for and does. Whatever it does is a command, as the user may run it.
+// The dashboard: the page, and the routes that it uses. Each of its actions is a command that the user may run.
 
 import { type Asset, Assets, CONTENT_SECURITY_POLICY } from '../dashboard/assets.ts'
 import { keyName } from '../dashboard/names.ts'
@@ -238,12 +238,12 @@ async function showState(exchange: Exchange): Promise<void> {
   exchange.json(200, shownTo(report, { ...rights, may: { ...rights.may, drain: false } }))
 }
 
-/** All about this node, for its own pages and for other nodes. */
+/** The report of this node, for its own pages and for other nodes. */
 export function ownReport({ host, metrics, phase }: Services): NodeReport {
   return nodeReport({ host, runtime: metrics.runtime, phase: phase(), now: Date.now() })
 }
 
-/** @throws RefusedError if the node is none of the cluster, or does not tell */
+/** @throws RefusedError if the node is not a member of the cluster, or does not answer */
 async function askReport({ cluster, groups }: Services['host'], name: string): Promise<NodeReport> {
   if (cluster?.indexOf(name) === undefined)
     throw new RefusedError({

@@ -126,7 +126,7 @@ async function stream(
   response.end(`${text}}\n`)
 }
 
-/** A value as JSON, or why there is none. `ended` is called with it at once. */
+/** Reads a value. Calls `ended` with its JSON, or with the problem. */
 function read(
   exchange: Exchange,
   group: Group,
@@ -166,7 +166,7 @@ async function write(response: ServerResponse, text: string): Promise<void> {
   } catch {
     throw new GoneError('the client is gone')
   } finally {
-    // A slow reader is waited for many times.
+    // Removed: a slow reader is waited for many times.
     response.off('close', abort)
   }
 }

@@ -1,4 +1,4 @@
-// PURGE: what a source that has changed sends, as to other HTTP caches: a key, or tags.
+// PURGE: a changed source invalidates a key, or tags, as in other HTTP caches.
 
 import type { Group } from '../../group/group.ts'
 import type { Exchange } from '../exchange.ts'

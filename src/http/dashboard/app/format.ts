@@ -1,4 +1,4 @@
-// Figures as text: short, and as wide as the last time.
+// Figures as short text of constant width.
 
 const NONE = '–'
 

@@ -1,10 +1,10 @@
-// The answers of the last minutes: the difference of two answers turns counters into rates.
+// The answers of the last minutes. The difference of two answers turns counters into rates.
 
 import type { DashboardState, GroupState } from './types.ts'
 
 /** Five minutes, one answer each second. */
 const MAX_SAMPLES = 300
-/** Figures in text are means of this many seconds: those of a single second would jump. */
+/** Figures in text are means over this many seconds: those of a single second would fluctuate. */
 const WINDOW_SECONDS = 5
 
 /** Rates per second of a group, or of several together. */

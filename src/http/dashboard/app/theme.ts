@@ -1,4 +1,4 @@
-// Light or dark: as the system has it, unless the user has chosen.
+// The colour scheme: that of the system, unless the user has chosen light or dark.
 
 export type Theme = 'system' | 'light' | 'dark'
 
