@@ -30,6 +30,26 @@ export const systemTimers: Timers = {
   },
 }
 
+/** Resolves after `ms`. */
+export function delay(timers: Timers, ms: number): Promise<void> {
+  return new Promise((resolve) => void timers.after(ms, resolve))
+}
+
+/** Waits for a promise, but at most `ms`. Rejects if the promise does so in time. */
+export async function waitAtMost(
+  timers: Timers,
+  ms: number,
+  // biome-ignore lint/suspicious/noConfusingVoidType: the result of a method that may be asynchronous
+  promise: Promise<unknown> | void,
+): Promise<void> {
+  if (promise === undefined) return
+  let cancel: CancelTimer = () => {}
+  const late = new Promise<void>((resolve) => {
+    cancel = timers.after(ms, resolve)
+  })
+  await Promise.race([promise, late]).finally(cancel)
+}
+
 /** A clock with timers for tests. Its time changes only by `advance` and `set`. */
 export class ManualClock implements Clock, Timers {
   #now: number

@@ -1,6 +1,6 @@
 // Which members are leaving, and the drain of this node: it hands its slots over, then leaves the list of members.
 
-import type { CancelTimer, Timers } from '../bytes/clock.ts'
+import { type CancelTimer, type Timers, waitAtMost } from '../bytes/clock.ts'
 import type { ControlChannel } from './control-channel.ts'
 import type { Handover } from './handover/handover.ts'
 import type { Detector } from './liveness/detector.ts'
@@ -11,6 +11,8 @@ import type { Ownership } from './ownership/ownership.ts'
 /** Maximum time for the other members' last requests, and for removing this node from the list of members, ms. */
 const FAREWELL_TIMEOUT = 2000
 const UNLIST_TIMEOUT = 1000
+
+const ignore = (): void => {}
 
 export interface LeavingOptions {
   readonly self: string
@@ -84,29 +86,18 @@ export class Leaving {
     const isDone = ownership.hasReleasedAll && handover.pending === 0
     if (isDone) {
       log.info({}, 'everything is handed over')
-      const { farewell, membership } = this.#options
+      const { farewell, membership, timers } = this.#options
       // The others send no new requests: they know the new owners. Requests in flight must be answered before
       // connections close.
-      await this.#within(FAREWELL_TIMEOUT, farewell())
+      await waitAtMost(timers, FAREWELL_TIMEOUT, farewell()).catch(ignore)
       // Only after everything is handed over: the others ignore members that are not listed.
-      await this.#within(UNLIST_TIMEOUT, membership.leave())
+      await waitAtMost(timers, UNLIST_TIMEOUT, membership.leave()).catch(ignore)
     } else {
       log.info({}, 'no other node stays: the entries of this node are lost')
       // If another member joins, this node can be drained to it.
       this.#draining = undefined
     }
     return isDone
-  }
-
-  #within(ms: number, promise: Promise<unknown>): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#options.timers.after(ms, resolve)
-      const done = (): void => {
-        cancel()
-        resolve()
-      }
-      promise.then(done, done)
-    })
   }
 
   #begin(): void {

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { ManualClock, systemClock, systemTimers } from '../../src/bytes/clock.ts'
+import { delay, ManualClock, systemClock, systemTimers, waitAtMost } from '../../src/bytes/clock.ts'
 
 test('the system clock returns milliseconds since the epoch', () => {
   const before = Date.now()
@@ -75,4 +75,32 @@ test('set runs no timers; overdue ones run at the next advance', () => {
   clock.advance(0)
   expect(run).toHaveBeenCalledTimes(1)
   expect(clock.now()).toBe(100)
+})
+
+test('a delay ends at its time', async () => {
+  const clock = new ManualClock(0)
+  const ended = vi.fn()
+  const delayed = delay(clock, 10).then(ended)
+  clock.advance(9)
+  await Promise.resolve()
+  expect(ended).not.toHaveBeenCalled()
+  clock.advance(1)
+  await delayed
+})
+
+test('waiting at most a time ends with the promise, and leaves no timer', async () => {
+  const clock = new ManualClock(0)
+  await waitAtMost(clock, 10, Promise.resolve())
+  await expect(waitAtMost(clock, 10, Promise.reject(new Error('failed')))).rejects.toThrow('failed')
+  await waitAtMost(clock, 10, undefined)
+  expect(clock.pending).toBe(0)
+})
+
+test('waiting at most a time ends with the time, whatever the promise does later', async () => {
+  const clock = new ManualClock(0)
+  let reject: (error: Error) => void = () => {}
+  const waiting = waitAtMost(clock, 10, new Promise((_, late) => (reject = late)))
+  clock.advance(10)
+  await waiting
+  reject(new Error('late'))
 })

@@ -1,6 +1,6 @@
 // The pace of a handover: it yields to other work after each time slice, and limits the rate of bytes.
 
-import type { Timers } from '../../bytes/clock.ts'
+import { delay, type Timers } from '../../bytes/clock.ts'
 import type { Instant } from '../../bytes/instant.ts'
 
 /** Time slice in µs before other work runs. */
@@ -55,7 +55,7 @@ export class Pace {
 
   async wait(ms: number): Promise<void> {
     const { instant, micros, timers } = this.#options
-    await new Promise<void>((resolve) => void timers.after(ms, resolve))
+    await delay(timers, ms)
     instant.refresh()
     this.#sliceStart = micros()
   }

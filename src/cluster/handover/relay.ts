@@ -11,7 +11,7 @@
  * (`isPassing`). So whatever was written meanwhile, and is removed by it, was written while the flush was running.
  */
 
-import type { Timers } from '../../bytes/clock.ts'
+import { delay, type Timers } from '../../bytes/clock.ts'
 import type { Instant } from '../../bytes/instant.ts'
 import type { Group } from '../../group/group.ts'
 import type { Reply } from '../links/request.ts'
@@ -79,7 +79,7 @@ export class FlushRelay {
       if (String(reply) === 'OK' || reply instanceof Error) break
       // It has run the flush, and is relaying it.
       if (String(reply) === 'passing') request = ['PEER', 'FLUSHED', path.join(' ')]
-      await new Promise<void>((resolve) => void timers.after(RETRY_MS, resolve))
+      await delay(timers, RETRY_MS)
     }
     this.#passing.delete(flush)
   }

@@ -1,6 +1,6 @@
 // Transfer of entries: takes over those of slots that were gained, hands over those of slots that were lost.
 
-import type { Timers } from '../../bytes/clock.ts'
+import { delay, type Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Instant } from '../../bytes/instant.ts'
 import type { Group } from '../../group/group.ts'
@@ -136,7 +136,7 @@ export class Relocation {
         if (this.#peerToAsk(group, key) === from) this.takeover.noteAbsent(group, key, from)
       } else if (group.flights !== undefined) return false
       else if (this.#isClosed) return new Promise(() => undefined)
-      else await this.#wait(RETRY_MS)
+      else await delay(this.#options.timers, RETRY_MS)
     }
   }
 
@@ -192,10 +192,6 @@ export class Relocation {
         .then(resolve, () => resolve(undefined))
         .finally(cancel)
     })
-  }
-
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.#options.timers.after(ms, resolve))
   }
 
   async #send(

@@ -41,6 +41,9 @@
 // protocol (SWIM, leases in etcd) replaces this folder and the caller's heartbeat loop (control-channel.ts), and
 // nothing else. Receiving a heartbeat and answering it is synchronous and depends on no client's request, so both may
 // be done ahead of these.
+//
+// More than 300 lines: a quarter is this description. The detector decides in which order its parts learn of an input;
+// what each part concludes is in its own file.
 
 import type { LinkFailure } from '../links/link.ts'
 import type { Member } from '../member.ts'

@@ -1,14 +1,15 @@
 // A group's access to its origin: its start and close, and the change to another one while the group is in use.
 
+import { waitAtMost } from '../../bytes/clock.ts'
 import type { Admission } from '../admission.ts'
 import type { Flights } from '../flights/flights.ts'
 import type { Origin, OriginLog } from '../origin.ts'
 import { type GroupEnvironment, type GroupPolicy, OriginError } from '../policy.ts'
 import { reasonOf } from '../result.ts'
 import type { Writes } from '../writes/writes.ts'
-import { prefixedLog, startStrictly, within } from './lifecycle.ts'
 import { Notifications, type NotifiedGroup } from './notifications.ts'
 import { type LoadingGroup, OriginParts } from './parts.ts'
+import { prefixedLog, startStrictly } from './starting.ts'
 
 /** The part of its group that the access uses. */
 export interface AccessingGroup extends NotifiedGroup, LoadingGroup {}
@@ -124,7 +125,7 @@ export class OriginAccess {
     const { origin } = this.#group.policy
     const ms = Math.max(timeoutMs, MIN_CLOSE_MS)
     const own = this.#isRetired ? undefined : origin?.close?.()
-    await within(ms, this.#environment.timers, Promise.all([own, ...this.#closing]))
+    await waitAtMost(this.#environment.timers, ms, Promise.all([own, ...this.#closing]))
   }
 
   #retire(origin: Origin, flights: Flights | undefined, writes: Writes | undefined): Promise<void> {
@@ -139,10 +140,10 @@ export class OriginAccess {
     return closed
   }
 
-  /** Never rejects: no caller could handle the error. */
+  /** Never rejects: no caller could handle the error. An origin that does not close must not block anything. */
   async #closeOrigin(origin: Origin, leastMs: number): Promise<void> {
     try {
-      await within(Math.max(leastMs, MIN_CLOSE_MS), this.#environment.timers, origin.close?.())
+      await waitAtMost(this.#environment.timers, Math.max(leastMs, MIN_CLOSE_MS), origin.close?.())
     } catch (error) {
       this.parts.log?.warn({ err: error }, `the previous origin could not be closed: ${reasonOf(error)}`)
     }

@@ -1,6 +1,5 @@
-// The start and the close of an origin.
+// The start of an origin, and its log.
 
-import type { Timers } from '../../bytes/clock.ts'
 import { plainError } from '../../telemetry/plain-error.ts'
 import type { Origin, OriginLog } from '../origin.ts'
 
@@ -24,16 +23,6 @@ export async function startStrictly(origin: Origin, log: OriginLog): Promise<voi
   await origin.start?.(strict)
   isStarting = false
   if (warning !== undefined) throw new Error(warning.replace(LOADS_FAIL, ''))
-}
-
-/** Waits for a promise for at most `ms`: an origin that does not close must not block anything. */
-export async function within(ms: number, timers: Timers, end: unknown): Promise<void> {
-  if (end === undefined) return
-  let cancel = (): void => undefined
-  const late = new Promise<void>((resolve) => {
-    cancel = timers.after(ms, resolve)
-  })
-  await Promise.race([end, late]).finally(cancel)
 }
 
 /** A log whose messages name the group, and whose errors are reduced by `plainError`. */
