@@ -3,13 +3,12 @@
 import { latin1 } from '../access/text.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { Parameter } from '../commands/spec/parameter.ts'
-import { type ConnectionRoom, limitClients } from './clients/open-files.ts'
+import type { ConnectionLimits } from './clients/connection-limits.ts'
 import { applySettings, createParameters, logLevelOf, type ParameterTargets } from './parameters.ts'
 import type { ServerSettings } from './settings.ts'
 
 export interface LiveSettingsOptions extends Omit<ParameterTargets, 'maxclients' | 'evicting'> {
-  /** The current limits of connections. */
-  readonly room: () => ConnectionRoom
+  readonly connectionLimits: ConnectionLimits
   readonly instant: Instant
 }
 
@@ -21,12 +20,12 @@ export class LiveSettings {
 
   constructor(options: LiveSettingsOptions) {
     this.#options = options
-    const { settings, room, log } = options
-    limitClients(settings, room(), log)
+    const { connectionLimits } = options
+    connectionLimits.limitClients()
     this.#targets = {
       ...options,
       get maxclients() {
-        return room().clients
+        return connectionLimits.clients
       },
       evicting: (run) => this.#evicting(run),
     }
@@ -36,15 +35,15 @@ export class LiveSettings {
 
   /** `wanted` as `maxclients`, lowered to what the limit on open files allows. */
   allowedClients(wanted: number): number {
-    return Math.min(wanted, this.#options.room().clients)
+    return Math.min(wanted, this.#options.connectionLimits.clients)
   }
 
   /** Takes over settings that can change while the server runs. */
   apply(changed: Partial<ServerSettings>): void {
-    const { settings, room, access, log, keepaliveChanged } = this.#options
+    const { settings, connectionLimits, access, log, keepaliveChanged } = this.#options
     const { requirepass, tcpKeepalive, loglevel } = settings
     Object.assign(settings, changed)
-    limitClients(settings, room(), log)
+    connectionLimits.limitClients()
     applySettings(this.#targets)
     if (settings.requirepass !== requirepass) access.users.setDefaultPassword(latin1(settings.requirepass))
     access.log.maxLength = settings.acllogMaxLen

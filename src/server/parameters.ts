@@ -94,31 +94,9 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
         settings.maxclients = count
       },
     ),
-    variable(
-      'timeout',
-      () => inSeconds(settings.timeout),
-      int(0),
-      (seconds) => {
-        settings.timeout = seconds * 1000
-      },
-    ),
-    variable(
-      'tcp-keepalive',
-      () => inSeconds(settings.tcpKeepalive),
-      int(0),
-      (seconds) => {
-        settings.tcpKeepalive = seconds * 1000
-        targets.keepaliveChanged()
-      },
-    ),
-    variable(
-      'shutdown-timeout',
-      () => inSeconds(settings.shutdownTimeout),
-      int(0),
-      (seconds) => {
-        settings.shutdownTimeout = seconds * 1000
-      },
-    ),
+    inSeconds('timeout', 'timeout', settings),
+    inSeconds('tcp-keepalive', 'tcpKeepalive', settings, targets.keepaliveChanged),
+    inSeconds('shutdown-timeout', 'shutdownTimeout', settings),
     variable(
       'proto-max-bulk-len',
       () => settings.protoMaxBulkLen,
@@ -128,23 +106,8 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
         changed()
       },
     ),
-    variable(
-      'hll-sparse-max-bytes',
-      () => settings.hllSparseMaxBytes,
-      memory(0),
-      (bytes) => {
-        settings.hllSparseMaxBytes = bytes
-      },
-    ),
-    variable(
-      'client-query-buffer-limit',
-      () => settings.clientQueryBufferLimit,
-      memory(MB),
-      (bytes) => {
-        settings.clientQueryBufferLimit = bytes
-        changed()
-      },
-    ),
+    plain('hll-sparse-max-bytes', 'hllSparseMaxBytes', memory(0), settings),
+    plain('client-query-buffer-limit', 'clientQueryBufferLimit', memory(MB), settings, changed),
     variable(
       'client-output-buffer-limit',
       () => outputLimitsText(settings.clientOutputBufferLimit),
@@ -153,51 +116,11 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
         settings.clientOutputBufferLimit = limits
       },
     ),
-    variable(
-      'maxmemory-clients',
-      () => settings.maxmemoryClients,
-      memory(0),
-      (bytes) => {
-        settings.maxmemoryClients = bytes
-        changed()
-      },
-    ),
-    variable(
-      'slowlog-log-slower-than',
-      () => settings.slowlogLogSlowerThan,
-      integer(-1),
-      (micros) => {
-        settings.slowlogLogSlowerThan = micros
-        changed()
-      },
-    ),
-    variable(
-      'slowlog-origin-slower-than',
-      () => settings.slowlogOriginSlowerThan,
-      integer(-1),
-      (micros) => {
-        settings.slowlogOriginSlowerThan = micros
-        changed()
-      },
-    ),
-    variable(
-      'slowlog-max-len',
-      () => settings.slowlogMaxLen,
-      integer(0),
-      (length) => {
-        settings.slowlogMaxLen = length
-        changed()
-      },
-    ),
-    variable(
-      'latency-monitor-threshold',
-      () => settings.latencyMonitorThreshold,
-      integer(0),
-      (ms) => {
-        settings.latencyMonitorThreshold = ms
-        changed()
-      },
-    ),
+    plain('maxmemory-clients', 'maxmemoryClients', memory(0), settings, changed),
+    plain('slowlog-log-slower-than', 'slowlogLogSlowerThan', integer(-1), settings, changed),
+    plain('slowlog-origin-slower-than', 'slowlogOriginSlowerThan', integer(-1), settings, changed),
+    plain('slowlog-max-len', 'slowlogMaxLen', integer(0), settings, changed),
+    plain('latency-monitor-threshold', 'latencyMonitorThreshold', integer(0), settings, changed),
     variable(
       'latency-tracking',
       () => yesOrNo(telemetry.tracksLatency),
@@ -234,7 +157,11 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
     ...budgets(targets),
     ...encodingParameters(targets.encodingLimits),
     ...tlsParameters(settings, targets.certificates),
-    only('maxmemory-policy', 'allkeys-lru', 'the eviction setting of each group decides which entry is evicted'),
+    only(
+      'maxmemory-policy',
+      'allkeys-lru',
+      'the eviction setting of each group decides which entry is evicted',
+    ),
     only('appendonly', 'no', 'this server keeps nothing on disk'),
     only('save', '', 'this server keeps nothing on disk'),
     only('notify-keyspace-events', '', 'this server has no keyspace events'),
@@ -253,9 +180,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
   return new Map(parameters.map((parameter) => [parameter.name, parameter]))
 }
 
-/**
- * @param targets their `maxclients` may change while the server runs: HTTP connections take descriptors from clients
- */
+/** @param targets `maxclients` changes when HTTP takes file descriptors from clients */
 function clientsUpTo(targets: Pick<ParameterTargets, 'maxclients'>): Accept<number> {
   const accept = integer(1, MAX_CLIENTS)
   return (text, use) => {
@@ -280,9 +205,50 @@ function variable<Value>(
   }
 }
 
+type NumberSetting = {
+  [Name in keyof ServerSettings]: ServerSettings[Name] extends number ? Name : never
+}[keyof ServerSettings]
+
+/** A setting whose value CONFIG shows and takes as it is. */
+function plain(
+  name: string,
+  setting: NumberSetting,
+  accept: Accept<number>,
+  settings: ServerSettings,
+  changed: () => void = () => {},
+): Parameter {
+  return variable(
+    name,
+    () => settings[setting],
+    accept,
+    (value) => {
+      settings[setting] = value
+      changed()
+    },
+  )
+}
+
+/** A setting in ms that CONFIG shows and takes in seconds. */
+function inSeconds(
+  name: string,
+  setting: NumberSetting,
+  settings: ServerSettings,
+  changed: () => void = () => {},
+): Parameter {
+  return variable(
+    name,
+    () => Math.floor(settings[setting] / 1000),
+    int(0),
+    (seconds) => {
+      settings[setting] = seconds * 1000
+      changed()
+    },
+  )
+}
+
 /**
- * `maxmemory` is the sum of the groups' budgets, as in INFO. What is set is shared equally by the groups without a budget
- * of their own, after those that have one; `maxmemory:<group>` gives a group its own.
+ * `maxmemory` is the sum of the groups' budgets, as in INFO. The groups without a budget of their own share equally what
+ * the others leave of it; `maxmemory:<group>` gives a group its own.
  */
 function budgets({ groups, settings, evicting }: ParameterTargets): Parameter[] {
   const sharing = new Set(groups.filter(({ maxBytes }) => maxBytes === settings.maxmemory))
@@ -291,7 +257,7 @@ function budgets({ groups, settings, evicting }: ParameterTargets): Parameter[] 
   const share = (bytes: number): void => {
     let left = bytes - ownBudgets()
     let count = sharing.size
-    // The remainder of the division is given out too: the sum is what was asked for.
+    // The remainder of the division is given out too, so that the sum is exact.
     for (const group of sharing) {
       const part = Math.max(MIN_BUDGET, Math.floor(left / count--))
       group.maxBytes = part
@@ -331,10 +297,6 @@ function only(name: string, value: string, error: string): Parameter {
 
 function fixed(name: string, get: () => string | number): Parameter {
   return { name, get: () => String(get()) }
-}
-
-function inSeconds(ms: number): number {
-  return Math.floor(ms / 1000)
 }
 
 function yesOrNo(on: boolean): string {

@@ -1,4 +1,6 @@
 // The server: creates its parts (endpoints, clients, executor, users), and is the `Host` of commands.
+//
+// More than 300 lines: most methods are one-line delegations, which `Host` requires.
 
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -27,14 +29,9 @@ import type { Certificates } from '../tls/certificates.ts'
 import { UsersFile } from './access/acl-file.ts'
 import { createAccess } from './access/create.ts'
 import { Clients } from './clients/clients.ts'
+import { ConnectionLimits } from './clients/connection-limits.ts'
 import { Monitors } from './clients/monitors.ts'
-import {
-  type ConnectionRoom,
-  connectionRoom,
-  limitHttp,
-  openFilesLimit,
-  roomWithHttp,
-} from './clients/open-files.ts'
+import { openFilesLimit } from './clients/open-files.ts'
 import { ClientPause } from './clients/pause.ts'
 import { ClientWarnings } from './clients/warnings.ts'
 import type { Connection } from './connection.ts'
@@ -108,8 +105,7 @@ export class Server implements Host {
   readonly #pause: ClientPause
   readonly #warnings: ClientWarnings
   readonly #housekeeping: Housekeeping
-  readonly #openFiles: number
-  #room: ConnectionRoom
+  readonly #connectionLimits: ConnectionLimits
   #closed: Promise<void> | undefined
 
   constructor(options: ServerOptions) {
@@ -124,9 +120,15 @@ export class Server implements Host {
     this.#monitors = new Monitors(groups, () => instant.now)
     this.#pause = new ClientPause(instant, timers, () => this.#pauseEnded())
     const { httpConnections = 0, openFiles = openFilesLimit() } = options
-    const room = connectionRoom(openFiles, cluster !== undefined, httpConnections)
-    this.#room = room
-    this.#openFiles = openFiles
+    const connectionLimits = new ConnectionLimits({
+      openFiles,
+      isInCluster: cluster !== undefined,
+      httpConnections,
+      settings,
+      http: this.http,
+      log,
+    })
+    this.#connectionLimits = connectionLimits
     const table = createCommandTable()
     const access = createAccess(table, settings, options.users)
     this.access = access
@@ -139,7 +141,7 @@ export class Server implements Host {
     const unread = new UnreadBytes()
     this.#settings = new LiveSettings({
       settings,
-      room: () => this.#room,
+      connectionLimits,
       groups,
       encodingLimits: options.encodingLimits ?? defaultEncodingLimits(),
       limits,
@@ -151,7 +153,7 @@ export class Server implements Host {
       instant,
       keepaliveChanged: () => this.#clients.keepaliveChanged(),
     })
-    this.http.maxConnections = limitHttp(httpConnections, room, log)
+    connectionLimits.limitHttp(httpConnections)
     const reply = new ReplyWriter()
     const executor = new Executor(table, new Context(reply, instant, this), this, options.hasher)
     this.#executor = executor
@@ -174,7 +176,7 @@ export class Server implements Host {
       groups,
       cluster,
       access,
-      peers: room.peers,
+      peers: connectionLimits.peers,
       services: {
         executor,
         reply,
@@ -344,9 +346,7 @@ export class Server implements Host {
 
   /** Changes the limit of HTTP connections, for connections that are accepted from now on. */
   limitHttp(wanted: number): void {
-    const { settings, log } = this.#options
-    this.#room = roomWithHttp(this.#room, this.#openFiles, settings.maxclients, wanted)
-    this.http.maxConnections = limitHttp(wanted, this.#room, log)
+    this.#connectionLimits.limitHttp(wanted)
   }
 
   /** Takes over settings that can change while the server runs. */
