@@ -7,11 +7,11 @@
 //    within another one. Afterwards the reply is in `Context.reply`, or its place is reserved.
 // 3. On `STALLED` it keeps the request, takes no more from this client, and offers it again after `resume`.
 // 4. Optionally it calls `prefetch` around a batch of requests. It must keep their bytes unchanged until `prefetch.end`.
+//
+// More than 300 lines: what runs for every request stays in one class, so that its calls are monomorphic and inlined.
 
-import { keySlot } from '../bytes/crc16.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { SELF } from '../cluster/ownership/protocol.ts'
 import { type Client, deferReply } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
 import {
@@ -34,16 +34,12 @@ import type { Waiting } from './blocking/waiting.ts'
 import { isHttp } from './http.ts'
 import { keyName } from './loading/load-results.ts'
 import { Loading } from './loading/loading.ts'
-import { holdKeys, isAtLimit, mustWait, usesWholeKeyspace } from './ordering.ts'
+import { isAtLimit, mustWait, usesWholeKeyspace } from './ordering.ts'
 import { Permissions } from './permissions.ts'
 import { Prefetch } from './prefetch.ts'
 import { Dispatcher } from './routing/dispatcher.ts'
-import {
-  type DeferredCommand,
-  type ForwardContext,
-  type ForwardedRequest,
-  forwardContextOf,
-} from './routing/forwarded-request.ts'
+import { type DeferredCommand, type ForwardedRequest, forwardContextOf } from './routing/forwarded-request.ts'
+import { MovedCommands } from './routing/moved-commands.ts'
 import { readRequest, requestBytes, withArguments } from './routing/request.ts'
 import { COPY, HERE, Routing, WAIT } from './routing/routing.ts'
 import { Runner } from './runner.ts'
@@ -60,10 +56,6 @@ export type Outcome = typeof DONE | typeof STALLED
 /** The error for a waiting command whose group wrote to its origin when the wait began, and since a reload does not. */
 const POLICY_CHANGED = 'TRYAGAIN the `write` of the group has just changed: repeat the command'
 
-interface DelayedRequest extends ForwardContext {
-  readonly command: Command
-}
-
 export class Executor {
   readonly #table: CommandTable
   readonly #context: Context
@@ -72,6 +64,7 @@ export class Executor {
   /** `undefined`: this node is not in a cluster. */
   readonly #routing: Routing | undefined
   readonly #dispatcher: Dispatcher | undefined
+  readonly #moved: MovedCommands | undefined
   readonly #runner: Runner
   readonly #loading: Loading
   readonly #originWrites: OriginWrites
@@ -94,7 +87,7 @@ export class Executor {
     const permissions = new Permissions(context)
     this.#permissions = permissions
     const resendIfMoved = (request: DeferredCommand): boolean =>
-      this.#resendIfMoved(request, request.args, request.complete)
+      this.#moved?.resendIfMoved(request, request.args, request.complete) === true
     this.#loading = new Loading(this.#runner, host.telemetry, resendIfMoved)
     this.#originWrites = new OriginWrites(this.#runner, host.telemetry, resendIfMoved, (wait, written) =>
       this.#waits.addPending(wait, written),
@@ -106,7 +99,7 @@ export class Executor {
       host,
       permissions,
       runAgain: (waiting) => queueMicrotask(() => this.#runAgain(waiting)),
-      ownerOf: (waiting) => this.#ownerOf(waiting),
+      ownerOf: (waiting) => this.#moved?.ownerOf(waiting),
       resend: (waiting) => {
         const { args, command, complete, wait } = waiting
         const { keys, resolved } = wait
@@ -120,6 +113,13 @@ export class Executor {
     const runHere = (forwarded: ForwardedRequest, args: Args): void => this.#runForwarded(forwarded, args)
     this.#dispatcher = new Dispatcher({ cluster, context, table, permissions, runHere })
     this.#routing = new Routing(cluster, context, this.#dispatcher)
+    this.#moved = new MovedCommands({
+      cluster,
+      context,
+      dispatcher: this.#dispatcher,
+      routing: this.#routing,
+      run: (forwarded, args, isPulled) => this.#runForwarded(forwarded, args, isPulled),
+    })
     cluster.onOwnersChanged = () => this.#waits.ownersChanged()
     this.#transactions.join({ cluster, dispatcher: this.#dispatcher, routing: this.#routing })
   }
@@ -176,7 +176,11 @@ export class Executor {
       }
     }
     // A request that another node coordinates never waits: see `Dispatcher`.
-    if (client.pending.size !== 0 && client.peer?.isCoordinated !== true && mustWait(client, command, context)) {
+    if (
+      client.pending.size !== 0 &&
+      client.peer?.isCoordinated !== true &&
+      mustWait(client, command, context)
+    ) {
       if (client.peer === undefined || usesWholeKeyspace(command, args) || isAtLimit(client)) return STALLED
       // Requests of other clients behind it on the same peer connection must not wait with it.
       this.#enqueue(client, command)
@@ -197,7 +201,7 @@ export class Executor {
         if (reply.mark() > mark) this.#applyReplyMode(client, mark)
         return DONE
       }
-      if (this.#host.cluster?.isSettling && this.#pull(client, command)) return DONE
+      if (this.#host.cluster?.isSettling && this.#moved?.pull(client, command)) return DONE
     } else if (client.asking) client.asking = false
     const { stats } = command
     const telemetry = this.#telemetry
@@ -242,7 +246,7 @@ export class Executor {
       return
     }
     const mayPull = !isPulled && command.isRouted && this.#host.cluster?.isSettling
-    if (mayPull && this.#pull(client, command, forwarded)) return
+    if (mayPull && this.#moved?.pull(client, command, forwarded)) return
     const startedAt = this.#telemetry.now()
     context.forwarded = forwarded.complete
     const ran = this.#runOrDefer(client, command, 0, forwarded)
@@ -318,35 +322,10 @@ export class Executor {
       bytes: args.buf.length,
       conflictsWithReads: !command.loadsThrough,
       run: () => {
-        if (!this.#resendIfMoved({ ...request.context, command }, args, request.complete))
+        if (!this.#moved?.resendIfMoved({ ...request.context, command }, args, request.complete))
           this.#runForwarded(request, args)
       },
     })
-  }
-
-  /**
-   * During a slot migration: fetches the keys that are missing here from the previous owners of their slots, then runs
-   * the command; later commands of the client on its keys wait. False: nothing to fetch.
-   */
-  #pull(client: Client, command: Command, forwarded?: ForwardedRequest): boolean {
-    const { cluster } = this.#host
-    const context = this.#context
-    const { args } = context
-    const group = forwarded?.context.group ?? client.group
-    const positions = command.keysOf(context)
-    const pulls = positions.filter((i) => cluster?.needsPull(group, args, i))
-    if (cluster === undefined || pulls.length === 0) return false
-    const own = args.detach()
-    const { context: origin, complete } = forwarded ?? this.#forwardedRequest(client)
-    const dispatcher = this.#dispatcher as Dispatcher
-    const held = holdKeys(client, command, group, own, positions, complete)
-    const place = dispatcher.forwardedRequest(origin, held)
-    const pulled = pulls.map((i) => cluster.pull(group, own.copy(i)))
-    void Promise.all(pulled).then((found) => {
-      if (this.#resendIfMoved({ ...origin, command }, own, place.complete)) return
-      this.#runForwarded(place, own, found.includes(false))
-    })
-    return true
   }
 
   /** Runs a command that has waited for its keys, in a group that writes to its origin. */
@@ -360,37 +339,6 @@ export class Executor {
     this.#context.instant.refresh()
     this.#runner.resume(waiting, waiting.group)
     if (!this.#originWrites.begin(client, command, { context: waiting, complete })) complete(reply.take())
-  }
-
-  /** The owner of a key of a waiting command, if that is another node by now; '' if it is not known. */
-  #ownerOf({ args, wait }: Waiting): string | undefined {
-    const { cluster } = this.#host
-    if (cluster === undefined || cluster.isAlone) return undefined
-    for (const i of wait.keys) {
-      const owner = cluster.owners[keySlot(args.buf, args.start[i], args.end[i])]
-      if (owner !== SELF) return cluster.peers[owner]?.name ?? ''
-    }
-    return undefined
-  }
-
-  /** Sends a deferred command to the owners of its keys if these have changed. False: it runs here. */
-  #resendIfMoved(waited: DelayedRequest, args: Args, complete: (reply: Buffer) => void): boolean {
-    const { cluster } = this.#host
-    if (cluster === undefined) return false
-    const context = this.#context
-    context.args = args
-    // It may have waited for longer than a lease lasts.
-    if (this.#routing?.refuses(waited.client, waited.group, waited.command)) {
-      complete(errorReply(NO_MAJORITY))
-      return true
-    }
-    if (cluster.isAlone) return false
-    const isMoved = (i: number): boolean =>
-      cluster.ownerOf(args.buf, args.start[i], args.end[i]) !== undefined
-    const positions = waited.command.keysOf(context)
-    if (!positions.some(isMoved)) return false
-    ;(this.#dispatcher as Dispatcher).resend(waited, waited.command, args, positions, complete)
-    return true
   }
 
   /** The command to run; `undefined`: an error was written, or `#isTooEarly` is set. */
