@@ -1,4 +1,5 @@
-// The HTTP gateway: a second adapter over the execution that RESP clients use. It joins listener, connections and routes.
+// The HTTP gateway: a second adapter over the execution that RESP clients use. It joins listener, connections and
+// routes.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerOptions as SecureOptions } from 'node:https'

@@ -247,8 +247,8 @@ function inSeconds(
 }
 
 /**
- * `maxmemory` is the sum of the groups' budgets, as in INFO. The groups without a budget of their own share equally what
- * the others leave of it; `maxmemory:<group>` gives a group its own.
+ * `maxmemory` is the sum of the groups' budgets, as in INFO. The groups without a budget of their own share equally
+ * what the others leave of it; `maxmemory:<group>` gives a group its own.
  */
 function budgets({ groups, settings, evicting }: ParameterTargets): Parameter[] {
   const sharing = new Set(groups.filter(({ maxBytes }) => maxBytes === settings.maxmemory))

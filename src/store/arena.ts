@@ -21,7 +21,7 @@ import { Segments } from './segments.ts'
  * Free blocks are kept in bins by size (`FreeBins`). Of the first bin in which only some blocks fit, the first few are
  * tried before. So a workload of one size reuses its holes exactly, and a mixed one splits the smallest block that fits.
  *
- * A large block, above a sixteenth of a segment, has a segment of its own size for itself. Smaller blocks waste less
+ * A large block, above a sixteenth of a segment, has a segment of its own, of its size. Smaller blocks waste less
  * than a sixteenth of a segment, even when all have one size that does not divide it. Large blocks use up segment
  * numbers: when too few are left for what the limit allows, only blocks above half a segment are large.
  *
@@ -50,7 +50,7 @@ const MIN_UNITS = 2
 /** Blocks tried in a bin of which only some blocks fit. */
 const MAX_FIRST_FIT_TRIES = 8
 
-/** Smaller large blocks would cost more in JavaScript objects than they save. */
+/** Minimum size of a large block: smaller ones would cost more in JavaScript objects than they save. */
 const MIN_LARGE_UNITS = (16 * 1024) / UNIT_BYTES
 
 export class Arena extends Segments {
@@ -59,7 +59,7 @@ export class Arena extends Segments {
   readonly #bins: FreeBins
   /** Units in live blocks. */
   liveUnits = 0
-  /** Units ever used in the current segments: what the process has committed. */
+  /** Units ever used in the current segments, and so committed by the operating system. */
   committedUnits = 0
   /** `alloc` does not raise `committedUnits` above this. */
   maxCommittedUnits = Number.POSITIVE_INFINITY
@@ -263,7 +263,7 @@ export class Arena extends Segments {
     return NULL_REF
   }
 
-  /** Takes a free block out of `bin`, and gives back what it has beyond `units`. */
+  /** Takes a free block out of `bin`, and returns the units beyond `units` to the bins. */
   #carve(ref: Ref, bin: number, units: number): Ref {
     const segment = ref >>> this.shift
     const words = this.words[segment]
@@ -304,7 +304,7 @@ export class Arena extends Segments {
 
   #openSegment(): boolean {
     this.#closeCurrent()
-    // Before anything changes: this throws when the machine is out of memory.
+    // First, before anything changes: this throws when the machine is out of memory.
     const buffer = this.#spare ?? new ArrayBuffer(this.segmentUnits * UNIT_BYTES)
     const segment = this.takeNumber()
     if (segment < 0) return false
@@ -325,7 +325,7 @@ export class Arena extends Segments {
     this.#current = -1
     this.committedUnits += left
     if (left === 0) return
-    // It is a live block for the moment, so that `free` merges it.
+    // Marked as a live block, so that `free` merges it with its neighbour.
     this.words[segment][start << 1] = left | this.#frontierFlag
     this.liveUnits += left
     this.live[segment] += left

@@ -16,7 +16,7 @@ const UNITS_PER_ALLOCATED = 16
 /** Cost of finding a record and updating the references to it, expressed in copied units. */
 const MOVE_COST_UNITS = 8
 
-/** Everything that holds references to records. */
+/** The parts that hold references to records, and are updated when one moves. */
 export interface RecordReferrers {
   readonly arena: Arena
   readonly index: Index
@@ -56,7 +56,7 @@ export class Compactor {
     return arena.evacuating || arena.committedUnits > arena.maxCommittedUnits
   }
 
-  /** Does a bounded part of the work, in proportion to an allocation of `units`: so no single write pays for all. */
+  /** Does a part of the work in proportion to an allocation of `units`, so that no single write pays for all of it. */
   compact(units: number): void {
     const { arena, index, records, prefetcher, regions, hashOf, recordMoved } = this.#parts
     const { eviction } = this

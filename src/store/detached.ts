@@ -1,4 +1,4 @@
-// A large collection without a key: its pages go from one record to another, and its elements are not touched.
+// A large collection without a key: moves its pages from one record to another, without touching its elements.
 
 import { NULL_REF, type Ref } from './arena.ts'
 import { FRESHNESS, isCollection, type ValueType } from './record.ts'
@@ -7,7 +7,9 @@ import { PAGED } from './types/packed.ts'
 
 const REGION_AT = 4
 
-/** To be stored by `attach` or given up by `discard`: until then its pages count for the budget, but cannot be evicted. */
+/**
+ * Must be stored by `attach` or freed by `discard`. Until then its pages count for the budget, but cannot be evicted.
+ */
 export interface Detached {
   readonly type: ValueType
   /** The value of the record. */

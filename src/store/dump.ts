@@ -86,7 +86,7 @@ function valueOfDump(dump: Buffer, start: number, type: number): Value | undefin
   return receivedValue(bytes, type === ValueType.STRING ? undefined : type)
 }
 
-/** The dump of a record; or, if its value was sent in `parts` parts, of what else belongs to it. */
+/** The dump of a record. If its value was sent in `parts` parts, the dump has everything but the value. */
 export function dumpEntry(store: Store, ref: Ref, parts = 0): Buffer {
   const { records } = store
   const deadline = records.exactDeadline(ref)
@@ -144,7 +144,7 @@ export function dumpEntry(store: Store, ref: Ref, parts = 0): Buffer {
  * changed at the origin since, is dropped. An entry whose sender received no change notifications is stored as stale,
  * or dropped if it may not be served stale.
  *
- * @param isDisconnected whether this node, too, receives no change notifications: it will invalidate the entry itself
+ * @param isDisconnected whether this node receives no change notifications either: it will invalidate the entry itself
  *   when it reconnects, so the entry is stored unchanged
  * @param arrived stores the value that has arrived in parts, as `Store.put`
  * @returns false when the dump is malformed or of another version, or the entry alone exceeds the budget; then nothing

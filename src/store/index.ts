@@ -158,10 +158,11 @@ export class Index {
       for (let at = shard.home(from); at < slots.length; at += 2) {
         looked++
         if (slots[at + 1] === 0) continue
-        // Runs shift entries to the right: entries before the cursor may follow here.
+        // Entries may be shifted to the right of their home slots: entries before the cursor may follow here.
         if ((slots[at] ^ SIGN) < first) continue
         if (visited >= limit || looked > steps) {
-          // In a long run the entry at the cursor is far from its home slot. It is visited, else SCAN makes no progress.
+          // In a long probe run the entry at the cursor is far from its home slot. It is visited, so that SCAN makes
+          // progress.
           if (last < 0 ? slots[at] !== (cursor | 0) : slots[last] !== slots[at]) return slots[at] >>> 0
         }
         visit(slots[at + 1] as Ref, slots[at] as Hash)

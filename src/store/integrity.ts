@@ -13,7 +13,7 @@ export interface StoreParts {
   readonly eviction: EvictionPolicy
   readonly regions: Regions
   readonly collections: Collections
-  /** Where the index finds the key that a record has. */
+  /** The record that the index finds for the key of a record. */
   readonly findOwnKey: (ref: Ref) => Ref
 }
 

@@ -12,7 +12,7 @@ const BATCH = 256
 /** How many random positions `random` tries before it searches from the start, and how many records it then visits. */
 const RANDOM_TRIES = 100
 const MAX_SEARCHED = 10_000
-/** Of a sample in the average lifetime. */
+/** The minimum weight of a sample in the average lifetime. */
 const MIN_WEIGHT = 0.02
 
 export interface KeyspaceParts {
@@ -42,7 +42,7 @@ export class Keyspace {
   averageTtlMs = 0
   /** The records of a batch of `scan`. */
   readonly #batch: Ref[] = []
-  /** How many of them there are: an array that is made empty gives its memory back, and takes it again. */
+  /** The number of records in it. The array is never emptied, as it would be reallocated. */
   #batchSize = 0
   readonly #collect = (ref: Ref): void => {
     this.#batch[this.#batchSize++] = ref
@@ -54,7 +54,7 @@ export class Keyspace {
     this.#parts = parts
   }
 
-  /** The number of records, dead, stale and negative ones too. */
+  /** The number of records, including dead, stale and negative ones. */
   get entries(): number {
     return this.#parts.index.count
   }

@@ -66,7 +66,7 @@ const TAG_BYTES = [0, 16, 32, 72] as const
 const WIDE = 1 << (OWNER_SHIFT + 5)
 const RAW = 1 << (OWNER_SHIFT + 6)
 
-/** The lowest flag that adds to the extension. */
+/** The lowest flag that adds a field to the extension. */
 const EXTENSION_SHIFT = OWNER_SHIFT + 3
 const HEADER_BYTES = 16
 const MAX_NARROW_KEY = 255
@@ -173,7 +173,7 @@ export class Records {
   keyTo = 0
   /** The bits of w1 that hold the second of the last access. */
   #secondBits = SECOND_MASK << SECOND_SHIFT
-  /** Once a policy had bits, a greater difference is an access in the future: its low bits were the policy's. */
+  /** A greater difference is an access in the future: if a policy had bits, they were the low bits of the second. */
   #maxIdle: number = SECOND_MASK
   readonly #arena: Arena
 
@@ -183,7 +183,7 @@ export class Records {
 
   /**
    * Whether the eviction policy has bits of its own in each record, as Redis's LFU has them in the field of the LRU
-   * clock. Then new records have 0 there; those of records that exist are undefined.
+   * clock. Then new records have 0 there; those of existing records are undefined.
    */
   keepPolicyBits(on: boolean): void {
     this.#secondBits = (SECOND_MASK << SECOND_SHIFT) & (on ? ~POLICY_BITS : -1)
@@ -414,7 +414,7 @@ export class Records {
     this.setWord(ref, 1, (w1 & ~bits) | shifted)
   }
 
-  /** Copies the second of the last access and what the eviction policy has in a record. */
+  /** Copies the second of the last access, and the words and bits of the eviction policy. */
   copyAccess(from: Ref, to: Ref): void {
     const low = (1 << SECOND_SHIFT) - 1
     this.setWord(to, 1, (this.word(from, 1) & ~low) | (this.word(to, 1) & low))

@@ -1,7 +1,7 @@
 // The store of one group: finds records by key, and keeps them within a budget in bytes by evicting.
 //
 // More than 300 lines: lookup, write, allocation and eviction share the private counters and arguments, and are one hot
-// path. What is not hot is in parts of its own: `validity/`, `keyspace.ts`, `compactor.ts`, `prefetcher.ts`.
+// path. Other parts are in `validity/`, `keyspace.ts`, `compactor.ts` and `prefetcher.ts`.
 
 import { copyBytes } from '../bytes/copy.ts'
 import type { Hash, Hasher } from '../bytes/hash.ts'
@@ -45,7 +45,7 @@ import { Validity } from './validity/validity.ts'
  *               Compactor: moves blocks    EvictionPolicy: names the next victim, through two words of each record
  *
  * Everything lies in typed arrays outside the JavaScript heap. `usedBytes` counts what the entries occupy: live blocks
- * (header, key, value, rounding), the whole index, and what the eviction policy has beside the records. It is at most
+ * (header, key, value, rounding), the whole index, and the eviction policy's own memory. It is at most
  * `maxBytes` after every call.
  *
  * Collections are records, too. A large one has further blocks in the arena, its region: see `types/collections.ts`.
@@ -53,17 +53,17 @@ import { Validity } from './validity/validity.ts'
 
 const MIN_SEGMENT_BYTES = 64 * 1024
 const MAX_SEGMENT_BYTES = 4 * 1024 * 1024
-/** A value that grows gets this factor of its length, so that appending byte by byte copies a bounded number of times. */
+/** A growing value gets a block for this multiple of its length, so that appending byte by byte copies it rarely. */
 const GROWTH_FACTOR = 1.25
 /** Values below this many bytes grow without slack. */
 const GROWTH_SLACK_FROM = 256
 /** Pages of a deleted collection that are freed per step. */
 const RECLAIMED_PAGES = 2048
-/** Bytes that a growing collection gets more. */
+/** Additional bytes for a growing collection. */
 const COLLECTION_SLACK = 32
 /** Above this many bytes a native copy costs less than a loop. */
 const LONG_COPY = 256
-/** A new record replaces none. */
+/** The policy's bits if a new record replaces none. */
 const NO_BITS = -1
 const NO_BYTES = Buffer.alloc(0)
 const NO_WINDOWS = new FreshnessWindows()
@@ -76,7 +76,7 @@ export interface StoreOptions {
   readonly instant: Instant
   /** Shared by the stores of a node, too; Redis's defaults if it is absent. */
   readonly encodingLimits?: EncodingLimits
-  /** Which record leaves when the budget is full; exact LRU by default. */
+  /** Decides which record is evicted when the budget is full; exact LRU by default. */
   readonly eviction?: EvictionPolicyFactory
 }
 
@@ -118,7 +118,7 @@ export class Store {
   readonly validity: Validity
   readonly keyspace: Keyspace
   readonly prefetcher: Prefetcher
-  /** What the collection types share, and each type. */
+  /** The common part of the collection types, and each type. */
   readonly collections: Collections
   readonly hashes: Hashes
   readonly lists: Lists
@@ -226,12 +226,12 @@ export class Store {
     )
   }
 
-  /** The part of them that the eviction policy has besides the records. */
+  /** The part of them that is the eviction policy's own memory. */
   get evictionBytes(): number {
     return this.#evictionMemory.bytes
   }
 
-  /** Bytes that no entry can have: the smallest index, and what regions need outside of the arena. */
+  /** Bytes that entries cannot use: the smallest index, and the rows of regions. */
   get minBytes(): number {
     return MIN_INDEX_BYTES + this.#regions.rowBytes
   }
@@ -269,15 +269,15 @@ export class Store {
   }
 
   /**
-   * Evicts by another policy from now on; all records stay. To one with `usesBits` the change takes steps: until
-   * `changeEviction` has returned true, records leave by exact LRU.
+   * Uses another eviction policy from now on; all records stay. A change to one with `usesBits` takes steps: until
+   * `changeEviction` has returned true, records are evicted by exact LRU.
    */
   set eviction(factory: EvictionPolicyFactory) {
     const next = this.#evictionChange.begin(factory, this.#eviction, this.#evictionContext)
     if (next !== undefined) this.#useEviction(next)
   }
 
-  /** One step of a change of the eviction policy, over about `slots` slots of the index. True: there is none to do. */
+  /** One step of a change of the eviction policy, over about `slots` slots of the index. True: the change is done. */
   changeEviction(slots: number): boolean {
     const next = this.#evictionChange.step(slots, this.#eviction)
     if (next !== undefined) this.#useEviction(next)
@@ -332,7 +332,7 @@ export class Store {
     this.#eviction.accessed(ref)
   }
 
-  /** Makes a record stale: the origin may hold another value by now. Removes it if it cannot be served stale. */
+  /** Makes a record stale, as the origin may have another value by now. Removes it if it cannot be served stale. */
   invalidateEntry(ref: Ref): void {
     if (this.validity.expire(ref)) this.noteChange(ref)
     else this.remove(ref)
@@ -571,14 +571,17 @@ export class Store {
     return moved
   }
 
-  /** Ends the change of a collection, whose calls took memory without evicting: evicts other records than `ref` while the budget is exceeded. */
+  /**
+   * Ends a change of a collection, which took memory without evicting: evicts records other than `ref` until the budget
+   * holds.
+   */
   settle(ref: Ref): void {
     while (this.usedBytes > this.#maxBytes && this.#evict(ref));
     this.#compactor.updateLimit(this.#maxBytes)
     if (this.#compactor.isDue) this.#compactor.compact(0)
   }
 
-  /** Must be called after a value was changed in place, by other means than the methods of this class. */
+  /** Must be called after a value was changed in place, other than by the methods of this class. */
   noteChange(ref: Ref): void {
     if (this.listener !== undefined) this.#notify(ref, this.#hashOf(ref))
   }
@@ -592,12 +595,12 @@ export class Store {
     return this.#evict(except)
   }
 
-  /** Removes all negative entries: the origin is another one now. */
+  /** Removes all negative entries: the group has another origin now. */
   removeAbsent(): void {
     this.keyspace.removeAbsent(this.#absent)
   }
 
-  /** Frees a bounded part of what deleted collections have left. */
+  /** Frees a bounded part of the pages of deleted collections. */
   reclaim(): void {
     this.#regions.reclaim(RECLAIMED_PAGES)
   }
@@ -756,7 +759,7 @@ export class Store {
     const { bytes: source, valueStart } = records
     records.locate(moved)
     const kept = Math.min(oldLength, valueLength)
-    // Mostly in one segment: then nothing is allocated for a longer copy, and growing collections copy often.
+    // Both are usually in one segment: then `copyWithin` needs no view. Growing collections are copied often.
     if (source === records.bytes && kept > LONG_COPY)
       source.copyWithin(records.valueStart, valueStart, valueStart + kept)
     else copyBytes(source, valueStart, valueStart + kept, records.bytes, records.words, records.valueStart)
@@ -863,7 +866,7 @@ export class Store {
     for (;;) {
       const ref = arena.alloc(units)
       if (ref !== NULL_REF) return ref
-      // There are holes, but none fits. This block may exceed the limit; compaction makes up for it.
+      // There are holes, but none fits. This block may exceed the limit, and compaction frees memory later.
       this.#compactor.compact(units)
       const forced = arena.alloc(units, true)
       if (forced !== NULL_REF || !this.#evict(NULL_REF)) return forced

@@ -137,7 +137,7 @@ export class Arrivals {
     arrival.copy = copy
     while (!copy.step(COPIED_PAGES)) {
       await this.#options.pause()
-      // The store of the parts is dropped, and with it their pages.
+      // The copy was discarded meanwhile.
       if (arrival.isOver) return
     }
     arrival.isComplete = true

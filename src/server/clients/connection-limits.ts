@@ -1,4 +1,5 @@
-// The limits of a server's connections: clients, connections of other nodes, and HTTP. They share the limit on open files.
+// The limits of a server's connections: clients, connections of other nodes, and HTTP. They share the limit on open
+// files.
 
 import type { HttpStats } from '../../telemetry/http-stats.ts'
 import type { Logger } from '../logger.ts'

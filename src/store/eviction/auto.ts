@@ -1,4 +1,4 @@
-// Chooses between LRU, S3-FIFO and W-TinyLFU by what each would hit, and changes over when another one is ahead.
+// Chooses between LRU, S3-FIFO and W-TinyLFU by the hits that each would have, and switches when another one is ahead.
 
 import type { Hash } from '../../bytes/hash.ts'
 import type { Ref } from '../arena.ts'
@@ -8,9 +8,9 @@ import { LRU_HIT, S3_HIT, Shadows, TINY_LFU_HIT } from './shadows.ts'
 
 /*
  * One key in 2^k is sampled, so that the shadow caches have some hundred entries however many records there are. Every
- * access of a sampled key goes to all three shadows. For each policy that is not in use, a sum counts the hits that it
- * had more than the present one, and is bounded below (a CUSUM test, Page 1954): above a threshold it takes over. Each
- * change raises the threshold for some time, so that two policies which are equally good do not take turns.
+ * access of a sampled key goes to all three shadows. For each policy that is not in use, a sum accumulates its hits
+ * minus those of the current policy, and is bounded below (a CUSUM test, Page 1954): above a threshold it takes over.
+ * Each switch raises the threshold for some time, so that two equally good policies do not alternate.
  */
 
 const MODES = Object.values(Mode)
@@ -18,7 +18,9 @@ const HIT_OF_MODE: readonly number[] = [LRU_HIT, S3_HIT, TINY_LFU_HIT]
 /** The threshold: this part of a shadow's entries, and at least this many hits. */
 const THRESHOLD_SHARE = 0.05
 const MIN_THRESHOLD = 48
-/** After a change it is raised by this factor, at most to this multiple of itself; without one for `QUIET` it is lowered. */
+/**
+ * A switch raises the threshold by this factor, at most to this multiple; without a switch for `QUIET` it is lowered.
+ */
 const RAISED = 1.5
 const MAX_RAISED = 16
 /** Sampled accesses, per entry of a shadow of at least this many entries. */
@@ -27,16 +29,19 @@ const MIN_QUIET_ENTRIES = 200
 /** The sum of a policy is at least this many negative thresholds; each access lowers it a little. */
 const FLOOR = 4
 const DRIFT = 0.002
-/** Accesses are counted in the sketch from this part of the threshold on: W-TinyLFU needs to know them when it starts. */
+/**
+ * The sum from which accesses are counted in the sketch, as a part of the threshold: W-TinyLFU needs counts when it
+ * starts.
+ */
 const RECORDED_FROM = 0.25
-/** Until it is so much behind. */
+/** The sum below which counting stops again. */
 const RECORDED_TO = -0.5
 
 /** The sample is widened when there are fewer records in it than this part of a shadow's entries. */
 const WIDENED_BELOW = 0.25
-/** Slots of the index that one sampled access looks at then. */
+/** Index slots that one sampled access visits while the sample is being widened. */
 const WIDENED_SLOTS = 1024
-/** Slots of the shadows that one sampled access looks at after the sample was made smaller. */
+/** Shadow slots that one sampled access visits after the sample was made smaller. */
 const PRUNED_SLOTS = 64
 
 /** Entries of a shadow. Their memory, about 230 KiB, is the same for every budget and does not count for it. */
@@ -48,17 +53,17 @@ export class Auto extends Queues {
   #samplingBits = 0
   /** The records of the keys in one of 2^`#markedBits` are marked: one bit less while the sample is being widened. */
   #markedBits = 0
-  /** The hash where that goes on. */
+  /** The hash where widening continues. */
   #cursor = 0
   /** Slots of the shadows from here on may still have keys that are not sampled any more. */
   #pruned = Number.POSITIVE_INFINITY
-  /** Part of all records that was in the sample before that. */
+  /** The share of all records that was in the sample before that. */
   #shareBefore = 1
-  /** By mode: how far it is ahead of the present one. */
+  /** By mode: the sum of its hits minus those of the current mode. */
   readonly #ahead = new Float64Array(3)
   #raised = 1
   #quiet = 0
-  /** A sampled record that was removed, and not to be replaced by a new one at once. */
+  /** The hash of a sampled record that was removed; it may be replaced at once by a new record of the same key. */
   #removed = 0 as Hash
   #hasRemoved = false
   #isEvicting = false
@@ -142,7 +147,7 @@ export class Auto extends Queues {
     } else if (this.#samplingBits > 0 && sampled < entries * WIDENED_BELOW) this.#widen()
   }
 
-  /** One step, so that no access waits for all of them. */
+  /** One step of removing keys that are not sampled any more. */
   #prune(shadows: Shadows): void {
     const to = Math.min(shadows.slots, this.#pruned + PRUNED_SLOTS)
     const bits = this.#samplingBits
@@ -150,7 +155,9 @@ export class Auto extends Queues {
     this.#pruned = to
   }
 
-  /** What part of all records the shadows have: those of the sample, and the others in slots that are not pruned yet. */
+  /**
+   * The share of all records that the shadows have: those of the sample, and others in slots that are not pruned yet.
+   */
   #share(shadows: Shadows): number {
     const share = 2 ** -this.#samplingBits
     if (this.#pruned >= shadows.slots) return share
@@ -214,7 +221,7 @@ export class Auto extends Queues {
       this.counts = true
     }
     this.changeMode(mode)
-    // While LRU hits less than S3-FIFO, what is new is read less often than what has been there for long.
+    // While LRU has fewer hits than S3-FIFO, new entries are read less often than old ones.
     this.drainsToOldest = this.#ahead[Mode.LRU] <= 0
     this.#ahead.fill(0)
     this.#raised = Math.min(MAX_RAISED, this.#raised * RAISED)

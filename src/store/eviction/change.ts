@@ -14,10 +14,10 @@ export interface ChangedParts {
 }
 
 /*
- * A policy gives all its records as one list, from the one that it would keep longest, and another one takes it over:
- * both in constant time. But the bits of the records mean something else to each policy. So the list goes to exact LRU
- * first, which uses no bits; a walk over the index sets them to what the new policy gives records that it takes over,
- * and those of new records are 0; then the list goes to the new policy.
+ * A policy releases all its records as one list, the record that it would keep longest first, and another policy adopts
+ * the list: both in constant time. But each policy gives the bits of records another meaning. So exact LRU, which uses
+ * no bits, adopts the list first; then a walk over the index sets the bits to those that the new policy wants for
+ * adopted records (new records have 0); then the new policy adopts the list.
  */
 export class EvictionChange {
   readonly #parts: ChangedParts
@@ -25,7 +25,7 @@ export class EvictionChange {
   #factory: EvictionPolicyFactory
   /** The policy that is to take over after the walk. */
   #next: EvictionPolicy | undefined
-  /** Where the walk goes on. */
+  /** The cursor of the walk. */
   #cursor = 0
 
   constructor(factory: EvictionPolicyFactory, parts: ChangedParts) {

@@ -15,7 +15,7 @@ import type { RecordList } from './record-list.ts'
  * The average is the harmonic one, of bytes per millisecond: a few heavy records do not raise it.
  */
 
-/** A load that took less than a millisecond. */
+/** The duration that a load of less than a millisecond counts as. */
 const MIN_MS = 0.5
 /** A record goes through its queue at most about this many times as often as one of average weight. */
 const MAX_TIMES = 32
@@ -29,7 +29,7 @@ class CostAware implements EvictionPolicy {
   readonly #policy: EvictionPolicy
   readonly #arena: Arena
   readonly #records: Records
-  /** Cells: V8 may allocate an object for a fraction in a field. */
+  /** Typed arrays of one element: V8 may allocate an object for a fraction in a field. */
   readonly #averageBytesPerMs = new Float64Array(1)
   readonly #averageMs = new Float64Array(1)
   #random = 1
@@ -113,7 +113,7 @@ class CostAware implements EvictionPolicy {
     return this.#policy.adoptedBits(hash)
   }
 
-  /** The inverse of the weight. What was not loaded yet is taken to be as slow as others. */
+  /** The inverse of the weight. A record that was not loaded counts as average. */
   #bytesPerMs(ref: Ref): number {
     const averageMs = this.#averageMs
     if ((this.#records.flags(ref) & LOADED) !== 0) {

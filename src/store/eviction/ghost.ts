@@ -1,4 +1,4 @@
-// Ghost keys: which keys were evicted lately, as fingerprints in typed arrays.
+// Ghost keys: recently evicted keys, as fingerprints in typed arrays.
 
 import type { Hash } from '../../bytes/hash.ts'
 
@@ -19,7 +19,7 @@ const WAYS = 2 * WORDS
 const TWO_32 = 2 ** 32
 /** The table is replaced when it is by more than this factor too large or too small. */
 const TOLERANCE = 1.25
-/** Buckets of a chunk, a power of two: 8 KiB. The memory of a chunk is that of some hundred records which leave for it. */
+/** log2 of the buckets of a chunk, which has 8 KiB: some hundred records may be evicted for it. */
 const CHUNK_SHIFT = 8
 const CHUNK_BUCKETS = 1 << CHUNK_SHIFT
 const IN_CHUNK = CHUNK_BUCKETS - 1
@@ -30,16 +30,16 @@ export class GhostKeys {
   #chunks: Int32Array[] = []
   #buckets = 0
   #built = 0
-  /** The table before it, for the hashes of the other buckets. */
+  /** The previous table, for the hashes of the other buckets. */
   #old: Int32Array[] = []
   #oldBuckets = 0
-  /** Chunks of it that are freed. */
+  /** The number of its chunks that are freed. */
   #freed = 0
-  /** Buckets for the number of keys that `add` was last told. */
+  /** The number of buckets for the last `capacity` of `add`. */
   #wanted = 0
   readonly #memory: { bytes: number }
 
-  /** @param memory where the bytes of the table count */
+  /** @param memory counts the bytes of the table */
   constructor(memory: { bytes: number }) {
     this.#memory = memory
   }
@@ -65,7 +65,10 @@ export class GhostKeys {
     return take(this.#old[old >>> CHUNK_SHIFT], old & IN_CHUNK, print(hash))
   }
 
-  /** Goes one step, of at most one chunk, to the size that the last `add` asked for. Only where memory may be taken. */
+  /**
+   * One step, of at most one chunk, towards the size that the last `add` asked for. Call only where memory may be
+   * taken.
+   */
   resize(): void {
     if (this.#built < this.#buckets) {
       this.#buildChunk()
@@ -109,7 +112,7 @@ export class GhostKeys {
     this.#freeOld()
   }
 
-  /** Frees what no hash needs any more. */
+  /** Frees chunks of the old table that no hash needs any more. */
   #freeOld(): void {
     const isDone = this.#built === this.#buckets
     const needed = isDone

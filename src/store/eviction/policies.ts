@@ -26,7 +26,7 @@ const COST_AWARE = new Map(
   Object.entries(EVICTION_POLICIES).map(([name, policy]) => [name, costAware(policy)]),
 )
 
-/** The same one for the same arguments. */
+/** The factory of a policy; the same object for the same arguments. */
 export function evictionFactory(name: EvictionName, cost: EvictionCost): EvictionPolicyFactory {
   return cost === 'load-time' ? (COST_AWARE.get(name) as EvictionPolicyFactory) : EVICTION_POLICIES[name]
 }

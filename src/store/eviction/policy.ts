@@ -1,15 +1,17 @@
-// The contract between the store and an eviction policy: which events a policy sees, and the one question it answers.
+// The interface between the store and an eviction policy: the events that a policy gets, and how it names a victim.
 
 import type { Hash } from '../../bytes/hash.ts'
 import type { Arena, Ref } from '../arena.ts'
 import type { Records } from '../record.ts'
 import type { RecordList } from './record-list.ts'
 
-/** The parts of a store that a policy may use. It must not change them, except for what it has of each record. */
+/** The parts of a store that a policy may use. It may change only its own words and bits of each record. */
 export interface EvictionContext {
   readonly arena: Arena
   readonly records: Records
-  /** Bytes that the policy has beside the records. It keeps this up to date: they count for the budget. */
+  /**
+   * Bytes of the policy's own memory besides the records. The policy keeps this up to date: they count for the budget.
+   */
   readonly memory: { bytes: number }
   /** The number of records. */
   readonly count: () => number
@@ -24,7 +26,7 @@ export interface EvictionContext {
 }
 
 /**
- * Decides which record leaves when the budget is full. One instance serves one store.
+ * Decides which record is evicted when the budget is full. One instance serves one store.
  *
  * Each record has two 32-bit words for its policy, at offset `EVICTION_WORDS` of the record, and with `usesBits` four
  * bits (`Records.policyBits`). The words are undefined before `inserted`, the bits are 0; compaction copies them with
@@ -41,7 +43,7 @@ export interface EvictionPolicy {
   accessed(ref: Ref): void
   /** A record leaves the store: evicted, deleted, expired or replaced. Its words and bits are still readable. */
   removed(ref: Ref): void
-  /** The budget is full, and the record that `victim` named leaves. `removed` follows. */
+  /** The record that `victim` named is being evicted. `removed` follows. */
   evicted(ref: Ref, hash: Hash): void
   /**
    * A record is in another block, its words and bits included, which has `growth` more units. `from` is not valid any
@@ -55,11 +57,11 @@ export interface EvictionPolicy {
   victim(except: Ref): Ref
   /** The record that `victim` named stays for now: it is the last in its queue. */
   spare(ref: Ref): void
-  /** The record that was accessed last, or the one that was inserted last; `NULL_REF`: there is none. */
+  /** The last accessed record, or the last inserted one if the policy does not order accesses; `NULL_REF`: none. */
   latest(): Ref
   /** The store was emptied. `removed` is not called for its records. */
   clear(): void
-  /** Gives up the memory beside the records, as the budget has no room for it. */
+  /** Frees the policy's own memory, because the budget has no room for it. */
   forget(): void
   /** Visits every stored record once. For integrity checks, O(n). */
   forEach(visit: (ref: Ref) => void): void

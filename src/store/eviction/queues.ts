@@ -1,4 +1,4 @@
-// Three queues of records that work as LRU, as S3-FIFO or as W-TinyLFU, and change over in constant time.
+// Three queues of records that work as LRU, as S3-FIFO or as W-TinyLFU, and switch between these in constant time.
 //
 // W-TinyLFU: Einziger, Eytan, Friedman, Manes: "Adaptive Software Cache Management", Middleware 2018.
 
@@ -13,12 +13,12 @@ import { FrequencySketch } from './sketch.ts'
 
 /*
  *               lru                        s3-fifo                  w-tinylfu
- *   entrance    what is left: leaves first small queue, 10 %        window, 1 %: LRU
+ *   entrance    leftover: evicted first    small queue, 10 %        window, 1 %: LRU
  *   main        all, in order of access    main queue               probation: LRU
- *   protected   what is left: goes to main what is left: the same   read again in main, 80 %: LRU
+ *   protected   leftover: moved to main    leftover: moved to main  read again in main, 80 %: LRU
  *
- * W-TinyLFU: what leaves the window competes with the oldest record of probation: the one whose key was accessed more
- * often lately stays.
+ * Leftover records are those that another mode has put into the queue. W-TinyLFU: the oldest record of the window
+ * competes with the oldest one of probation; the one whose key was accessed more often recently stays.
  */
 
 export const Mode = { LRU: 0, S3_FIFO: 1, W_TINY_LFU: 2 } as const
@@ -50,7 +50,7 @@ export class Queues implements EvictionPolicy {
   protected readonly sketch: FrequencySketch
   /** Whether accesses are counted in the sketch. */
   protected counts: boolean
-  /** Whether what another mode has left in the entrance is worth less than the rest, and becomes the oldest in W-TinyLFU. */
+  /** Whether records that another mode has left in the entrance become the oldest ones in W-TinyLFU. */
   protected drainsToOldest = false
   #mode: Mode
   readonly #arena: Arena
@@ -60,7 +60,7 @@ export class Queues implements EvictionPolicy {
   readonly #ghost: GhostKeys
   #entranceUnits = 0
   #protectedUnits = 0
-  /** Whether a record has left for the one to be inserted next. */
+  /** Whether a record was evicted for the one that is inserted next. */
   #isFull = false
   #latest = NULL_REF
 
@@ -89,7 +89,7 @@ export class Queues implements EvictionPolicy {
   inserted(ref: Ref, hash: Hash, before: number): void {
     this.#latest = ref
     const records = this.context.count()
-    // Only here, since the store evicts for it: an access must not allocate. If it is not used, it shrinks.
+    // Resized only here, where the store evicts for it: an access must not allocate. While it is not used, it shrinks.
     this.sketch.resizeFor(this.counts ? records : 0)
     if (this.counts) this.sketch.add(hash, records)
     const wasSeen = this.#ghost.take(hash)
@@ -128,7 +128,7 @@ export class Queues implements EvictionPolicy {
 
   evicted(ref: Ref, hash: Hash): void {
     this.#isFull = true
-    // S3-FIFO remembers what leaves its small queue. After another mode it is to know what left, too.
+    // S3-FIFO remembers keys evicted from its small queue. In other modes all evicted keys are remembered for it.
     if (this.#mode !== Mode.S3_FIFO || this.#state(ref) >= ENTRANCE)
       this.#ghost.add(hash, this.context.count() * GHOST_SHARE)
   }
@@ -210,7 +210,7 @@ export class Queues implements EvictionPolicy {
     const entrance = this.#entrance
     const main = this.#main
     const { count, units } = this.context
-    // With the record that is to come, of average size.
+    // Including the record that is about to be inserted, of average size.
     const share = units() * SMALL_SHARE - units() / count()
     for (let moves = 0; ; moves++) {
       let ref = main.oldestBut(except)
@@ -250,8 +250,8 @@ export class Queues implements EvictionPolicy {
   }
 
   /**
-   * With room for it, what leaves the window competes with nothing. Without, neither does what another mode has left
-   * there, more than the records that have just come.
+   * Moves records from the window to main. While main has room, or for records that another mode has left there, they
+   * do not have to compete.
    */
   #drainWindow(except: Ref): void {
     const { count, units } = this.context

@@ -7,7 +7,7 @@ import { EVICTION_WORDS } from '../record.ts'
 const NEWER = EVICTION_WORDS
 const OLDER = EVICTION_WORDS + 1
 
-/** A record is in one list at most: the one that removes it, or follows its move, must be the one that added it. */
+/** A record is in at most one list. `remove` and `moved` must be called on the list that it was added to. */
 export class RecordList {
   newest: Ref = NULL_REF
   oldest: Ref = NULL_REF

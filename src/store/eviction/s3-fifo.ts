@@ -1,4 +1,5 @@
-// S3-FIFO: a small queue for what is new, a main queue for what was read again, and the keys evicted lately.
+// S3-FIFO: a small queue for new records, a main queue for records that were read again, and recently evicted keys
+// (ghost).
 //
 // Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP 2023.
 
@@ -32,7 +33,7 @@ export const SMALL_SHARE = 0.1
 const PROMOTED_FROM = 2 * HIT
 /** The ghost remembers this many evicted keys per stored record. */
 export const GHOST_SHARE = 0.9
-/** Records that one eviction moves on: without a limit, one eviction could go through all records three times. */
+/** Maximum number of records that one eviction moves: without a limit, it could pass all records three times. */
 export const MAX_MOVES = 1024
 
 export class S3Fifo implements EvictionPolicy {
@@ -109,7 +110,7 @@ export class S3Fifo implements EvictionPolicy {
     const small = this.#small
     const main = this.#main
     const { count, units } = this.#context
-    // With the record that is to come, of average size.
+    // Including the record that is about to be inserted, of average size.
     const share = units() * SMALL_SHARE - units() / count()
     for (let moves = 0; ; moves++) {
       let ref = main.oldestBut(except)

@@ -1,4 +1,4 @@
-// Shadow caches: what LRU, S3-FIFO and W-TinyLFU would hit, from a sample of the keys, without their values.
+// Shadow caches: simulate the hits of LRU, S3-FIFO and W-TinyLFU with a sample of the keys, without values.
 
 import type { Hash } from '../../bytes/hash.ts'
 import { FrequencySketch } from './sketch.ts'
@@ -14,7 +14,7 @@ export const LRU_HIT = 1
 export const S3_HIT = 2
 export const TINY_LFU_HIT = 4
 
-/** Slots per entry of a shadow: the three, the ghost of S3-FIFO, and a new key in each. */
+/** Slots per entry of a shadow: for the three policies and the ghost of S3-FIFO. */
 const SLOTS_PER_ENTRY = 4
 const MORE_SLOTS = 16
 const NONE = -1
@@ -42,7 +42,7 @@ class Lists {
     this.#slots = slots
     this.#unitsOf = unitsOf
     this.list = new Uint8Array(slots)
-    // The list `i` is a ring through the place after the slots and `i` others.
+    // List `i` is a ring through the sentinel at `i` places after the slots.
     this.lengths = new Int32Array(count + 1)
     this.units = new Float64Array(count + 1)
     this.#newer = new Int16Array(slots + count + 1)
@@ -50,7 +50,7 @@ class Lists {
     this.clear()
   }
 
-  /** Makes a slot the newest of a list; of none with 0. */
+  /** Makes a slot the newest of a list; 0: takes it out of its list. */
   put(slot: number, list: number): void {
     const before = this.list[slot]
     if (before !== 0) {
@@ -102,7 +102,7 @@ const PROBATION = 2
 const PROTECTED = 3
 
 export class Shadows {
-  /** The most entries of a shadow, a power of two. */
+  /** Maximum number of entries of a shadow, a power of two. */
   readonly entries: number
   readonly #hashes: Int32Array
   readonly #units: Int32Array
@@ -135,7 +135,7 @@ export class Shadows {
     this.clear()
   }
 
-  /** The most entries that one of them has. */
+  /** The number of entries of the largest shadow. */
   get length(): number {
     const [lru, s3, tinyLfu] = [this.#lru.lengths, this.#s3.lengths, this.#tinyLfu.lengths]
     return Math.max(lru[ALL], s3[SMALL] + s3[MAIN], tinyLfu[WINDOW] + tinyLfu[PROBATION] + tinyLfu[PROTECTED])
@@ -254,7 +254,7 @@ export class Shadows {
     return 0
   }
 
-  /** As the policy does it: what leaves the window competes with the oldest of the rest. */
+  /** As in W-TinyLFU: the oldest entry of the window competes with the oldest one of the rest. */
   #tinyLfuVictim(window: number): number {
     const lists = this.#tinyLfu
     const { lengths, units } = lists

@@ -1,4 +1,4 @@
-// How often keys were accessed lately: a count-min sketch of 4-bit counters in a typed array (TinyLFU).
+// Recent access frequencies of keys: a count-min sketch of 4-bit counters in a typed array (TinyLFU).
 //
 // Einziger, Friedman, Manes: "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage 13, 2017.
 
@@ -6,16 +6,16 @@ import type { Hash } from '../../bytes/hash.ts'
 
 /*
  * A block is eight Int32 words, half a cache line: four rows of 16 counters, two words each. A key has one block, and in
- * each row one counter; its frequency is the least of the four.
+ * each row one counter; its frequency is the minimum of the four.
  *
- * Counters are halved once in a period of accesses. That is done when a block is next used: each block has the number of the
- * period for which its counters are right. So no access waits for the whole table.
+ * Counters are halved once per period, a number of accesses. A block is halved when it is next used: it has the number
+ * of the period in which its counters were last halved. So no access waits for the whole table.
  */
 
 const WORDS = 8
 const ROWS = 4
 const MAX_COUNT = 15
-/** With the byte of its period. */
+/** Bytes of a block, with the byte for its period. */
 const BLOCK_BYTES = WORDS * Int32Array.BYTES_PER_ELEMENT + 1
 /** Keys per block, on average: four rows of 16 counters for them. */
 const KEYS_PER_BLOCK = 3
@@ -28,7 +28,7 @@ const BYTE = 0xff
 const CHUNK_SHIFT = 10
 const CHUNK_BLOCKS = 1 << CHUNK_SHIFT
 const IN_CHUNK = CHUNK_BLOCKS - 1
-/** It is made smaller when it would still have room for this multiple of the records. */
+/** The sketch shrinks when it would still have room for this multiple of the records. */
 const SHRUNK_FROM = 2
 
 /*
@@ -47,12 +47,12 @@ export class FrequencySketch {
   #accesses = 0
   readonly #memory: { bytes: number }
 
-  /** @param memory where the bytes of the sketch count */
+  /** @param memory counts the bytes of the sketch */
   constructor(memory: { bytes: number }) {
     this.#memory = memory
   }
 
-  /** Goes one step, of at most one chunk, to the size for a store of `records` records. Only where memory may be taken. */
+  /** One step, of at most one chunk, towards the size for `records` records. Call only where memory may be taken. */
   resizeFor(records: number): void {
     const blocks = this.#blocks
     while (this.#blocks < CHUNK_BLOCKS && this.#blocks * KEYS_PER_BLOCK < records)
@@ -103,13 +103,13 @@ export class FrequencySketch {
     return least
   }
 
-  /** Forgets everything: every counter is 0 when it is next used. */
+  /** Resets all counters, each when its block is next used. */
   reset(): void {
     this.#period = (this.#period + MAX_HALVINGS) & BYTE
     this.#accesses = 0
   }
 
-  /** Forgets everything, and gives up the memory. */
+  /** Resets all counters, and frees the memory. */
   clear(): void {
     this.#words.length = 0
     this.#periods.length = 0
@@ -117,7 +117,7 @@ export class FrequencySketch {
     this.#accesses = 0
   }
 
-  /** The block of a key, whose counters are right for the present period then. */
+  /** The block of a key, after halving its counters for the periods since its last use. */
   #blockOf(mixed: number): number {
     let block = mixed & this.#mask
     if (block >= this.#blocks) block &= this.#mask >>> 1
@@ -134,7 +134,10 @@ export class FrequencySketch {
     return block
   }
 
-  /** Twice as many blocks, where a key finds its counters in both copies of its block, or the first half of them. */
+  /**
+   * Doubles the blocks by copying them, so that a key finds its counters in either copy; or keeps the first half of
+   * them.
+   */
   #resizeFirst(blocks: number): void {
     const words = new Int32Array(blocks * WORDS)
     const periods = new Uint8Array(blocks)
@@ -155,7 +158,7 @@ export class FrequencySketch {
     this.#setBlocks(this.#blocks + CHUNK_BLOCKS)
   }
 
-  /** What the last chunk has counted is forgotten. */
+  /** Drops the last chunk with its counters. */
   #removeChunk(): void {
     this.#words.pop()
     this.#periods.pop()

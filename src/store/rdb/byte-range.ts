@@ -1,11 +1,11 @@
-// A range of bytes that is reused: an element of a collection as it is read from a dump.
+// A reused range of bytes: the current element while a dump is read.
 
 import { writeInteger } from '../../bytes/numbers/decimal.ts'
 
 /** The longest text of an int64. */
 const MAX_INTEGER_TEXT = 20
 
-/** A scratch buffer of more bytes is not kept. */
+/** Larger scratch buffers are not kept for reuse. */
 const MAX_SCRATCH = 64 * 1024
 
 /** `bytes[start, end)`. Valid until the next element is read. */

@@ -1,4 +1,4 @@
-// The primitives of the RDB format as they are read: lengths, strings, doubles.
+// Reads the primitives of the RDB format: lengths, strings, doubles.
 
 import { parseDouble } from '../../bytes/numbers/double.ts'
 import type { ByteRange } from './byte-range.ts'
@@ -17,7 +17,7 @@ import { decompress, MAX_RATIO } from './lzf.ts'
  *   k = 3                       compressed length | length | LZF bytes
  */
 
-/** What is thrown at malformed input, and caught by `readValue` alone. */
+/** Thrown at malformed input, and caught only by `readValue`. */
 export const MALFORMED = new Error('malformed dump')
 
 const KIND_INT8 = 0
@@ -131,7 +131,7 @@ export class Input {
     const compressedLength = this.length()
     const length = this.length()
     const from = this.take(compressedLength)
-    // Before memory is allocated for it.
+    // Checked before memory is allocated for it.
     if (length > compressedLength * MAX_RATIO || length > MAX_STRING) throw MALFORMED
     into.allocate(length)
     if (!decompress(this.bytes, from, from + compressedLength, into.bytes, into.start, into.end))

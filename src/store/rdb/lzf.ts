@@ -24,7 +24,7 @@ const MAX_STEP = 8
 
 /** Per hash of three bytes: where they were last, counted from `#base` on. Allocated with the first compression. */
 let table: Int32Array | undefined
-/** Positions of earlier inputs are at most this, so that the table need not be cleared for each input. */
+/** Positions of earlier inputs are below this, so that the table need not be cleared for each input. */
 let base = 0
 
 /**
@@ -98,7 +98,7 @@ export function compress(
       source[candidate + 1] === source[from + 1] &&
       source[candidate + 2] === source[from + 2]
     if (!isMatch) {
-      // What has not been compressible for long is tried in larger steps.
+      // After a long incompressible stretch, positions are tried in larger steps.
       from += Math.min(MAX_STEP, 1 + ((from - literalsFrom) >>> STEP_SHIFT))
       continue
     }

@@ -1,4 +1,4 @@
-// The primitives of the RDB format as they are written: lengths, strings, doubles. The format is drawn in `input.ts`.
+// Writes the primitives of the RDB format: lengths, strings, doubles. The format is drawn in `input.ts`.
 
 import { GrowingBuffer } from '../../bytes/growing-buffer.ts'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
@@ -90,7 +90,7 @@ export class Output {
     return out.bytes.subarray(0, out.length)
   }
 
-  /** False: it is no integer of 32 bits. */
+  /** Writes an integer. False: it does not fit 32 bits. */
   #integer(n: number): boolean {
     const out = this.#out
     out.ensure(5)
@@ -110,7 +110,7 @@ export class Output {
     return true
   }
 
-  /** False: compression does not pay. */
+  /** Writes a compressed string. False: compression does not save enough. */
   #compressed(bytes: Uint8Array, start: number, end: number): boolean {
     const out = this.#out
     const length = end - start
@@ -118,7 +118,7 @@ export class Output {
     const from = out.length + 1 + 2 * MAX_LENGTH_BYTES
     const to = compress(bytes, start, end, out.bytes, from, from + length - MIN_SAVED)
     if (to === 0) return false
-    // The lengths are known only now, and are shorter than the room for them.
+    // The lengths are known only now, and are shorter than the room that was reserved for them.
     out.bytes[out.length] = LZF
     let at = writeLength(out.bytes, out.length + 1, to - from)
     at = writeLength(out.bytes, at, length)

@@ -1,5 +1,5 @@
-// Reads the value of a dump, element by element. Whatever the bytes, it ends, allocates in proportion to them, and throws
-// nothing (Redis: `rdbLoadObject` with sanitization).
+// Reads the value of a dump, element by element. For any input it terminates, allocates memory in proportion to it, and
+// does not throw (Redis: `rdbLoadObject` with sanitization).
 
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { parseDouble } from '../../bytes/numbers/double.ts'

@@ -21,14 +21,14 @@ export type RestoreFailure = 'wrong footer' | 'malformed'
 
 /** A dump that can be stored. */
 export class Restorable {
-  /** See `store`. */
+  /** Whether all fields of the hash had expired: set by `store`. */
   isSpent = false
   readonly type: ValueType
-  /** About how many bytes the value occupies in a store: rather more. */
+  /** An upper estimate of the bytes that the value occupies in a store. */
   readonly length: number
   /** The number of elements. */
   readonly #count: number
-  /** Of a string. */
+  /** The value, if it is a string. */
   readonly #value: ByteRange | undefined
   readonly #dump: Buffer
   readonly #start: number
@@ -55,7 +55,7 @@ export class Restorable {
   }
 
   /**
-   * Stores the value under a key, instead of what is there.
+   * Stores the value under a key, replacing its present value.
    *
    * @param flags as `Store.put`
    * @returns NULL_REF: it alone exceeds the budget, and nothing has changed; or with `isSpent`, all fields of the hash have
@@ -179,7 +179,7 @@ class Builder implements RdbSink {
     else if (this.#type === 'zset') this.ref = sortedSets.load(this.ref, strings, numbers)
     else if (strings.count > PACKED_ELEMENTS)
       this.ref = hashes.load(this.ref, strings, values, loading.isTimed ? numbers : undefined)
-    // Most of its fields have expired.
+    // Most fields have expired, so few are left for a large collection.
     else for (let i = 0; i < strings.count; i++) this.#set(loading.field(i), loading.value(i), numbers[i])
     strings.clear()
   }
@@ -242,7 +242,7 @@ class Builder implements RdbSink {
       this.#loading.strings.add(bytes, start, end)
       return true
     }
-    // Never within a dump, only in one that is added.
+    // A duplicate: possible only in a dump that is added to a collection.
     if (sortedSets.find(this.ref, bytes, start, end)) return false
     sortedSets.score[0] = score
     this.ref = sortedSets.insert(this.ref, bytes, start, end)

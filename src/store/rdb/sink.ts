@@ -1,4 +1,4 @@
-// What a dump contains, as a sequence of calls.
+// The contents of a dump as a sequence of calls.
 
 import type { StreamId } from '../types/stream/id.ts'
 import type { ByteRange } from './byte-range.ts'

@@ -1,4 +1,5 @@
-// The first reading of a dump: whether it can be restored, and how much it holds. So nothing has to be undone later.
+// The first pass over a dump: checks whether it can be restored, and counts its memory, so that nothing has to be
+// undone.
 
 import { hashBytes } from '../../bytes/hash.ts'
 import { PACKED_BYTES, PACKED_ELEMENTS } from '../types/collections.ts'
@@ -21,7 +22,10 @@ const SCORE_BYTES = 8
 const ELEMENT_BYTES = 24
 /** The head of a region, and the rows of the first ones. */
 const REGION_BYTES = 768
-/** What an entry of a stream needs besides its strings; a pending entry; a stream, a group or a consumer, at most. */
+/**
+ * Upper bounds of the bytes of a stream's entry besides its strings, of a pending entry, and of a stream, group or
+ * consumer.
+ */
 const ENTRY_BYTES = 40
 const PENDING_BYTES = 64
 const OWN_BYTES = 1024
@@ -79,7 +83,7 @@ export class Survey implements RdbSink {
   readonly #ranking = new TreeSize()
   readonly #deadlines = new TreeSize()
   readonly #deadlineRanking = new TreeSize()
-  /** A string: still valid after the reading. */
+  /** The value, if it is a string; valid after the survey. */
   value: ByteRange | undefined
   /** Members, fields, or names of consumer groups. */
   readonly #names = new DistinctNames()

@@ -1,4 +1,5 @@
-// What the collection types share: how a collection begins, grows from packed strings into a region, and is accounted for.
+// The common part of the collection types: creating a collection, growing it into a region, and accounting for its
+// memory.
 
 import { NULL_REF, type Ref, UNIT_BYTES } from '../arena.ts'
 import type { Records, ValueType } from '../record.ts'
@@ -34,10 +35,10 @@ export const COUNT_WORD = 2
 const EMPTY = Buffer.alloc(PACKED_HEADER_BYTES)
 const PAGED_VALUE = Buffer.from([PAGED, 0, 0, 0, 0, 0, 0, 0])
 
-/** What a packed collection may have for the flags of its encoding: bits 1 to 7 of its first byte. */
+/** Shift of the flags of the encoding: bits 1 to 7 of the first byte of a packed collection. */
 const FLAGS_SHIFT = 1
 
-/** What collections need of the store. */
+/** The part of the store that collections use. */
 export interface CollectionStore {
   readonly maxBytes: number
   readonly minBytes: number
@@ -70,7 +71,7 @@ export class Collections {
   readonly regions: Regions
   readonly tree: Tree
   readonly limits: EncodingLimits
-  /** An element that was read. */
+  /** The last element that was read. */
   readonly span: Span = new Span()
 
   constructor(store: CollectionStore, records: Records, regions: Regions, limits: EncodingLimits) {
@@ -115,7 +116,7 @@ export class Collections {
     const own = ref === NULL_REF ? keyLength + 64 : store.bytesOf(ref)
     const strings = bytes + 24 * elements
     const isSmall = own + strings < PACKED_BYTES
-    // A region that splits pages, and blocks that are copied, need more for a moment.
+    // While a region splits pages, or blocks are copied, more memory is needed for a moment.
     const copied = !isSmall && ref !== NULL_REF && this.regionOf(ref) === 0 ? own >> 2 : 0
     const growth = isSmall ? strings : strings + (strings >> 2) + copied + TREE_SLACK
     return own + growth <= store.maxBytes - store.minBytes
@@ -164,7 +165,7 @@ export class Collections {
     return moved
   }
 
-  /** A change of a collection begins: what was loaded from the origin is the origin's value no longer. */
+  /** A change of a collection begins: from now on it is not the value that was loaded from the origin. */
   begin(ref: Ref): Ref {
     return this.records.hasFreshness(ref) ? this.store.reshape(ref, this.store.valueLength(ref)) : ref
   }

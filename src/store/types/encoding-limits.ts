@@ -1,4 +1,4 @@
-// Up to which size OBJECT ENCODING gives the name of a compact encoding: Redis's settings.
+// Redis's settings of compact encodings: the sizes up to which OBJECT ENCODING reports one.
 
 /**
  * One object for all stores of a node; CONFIG SET changes it. A collection is converted, as in Redis, when it is next

@@ -24,7 +24,7 @@ const TABLE = 1
 /** A flag: a field has, or had, a deadline. Redis calls the compact encoding of such a hash `listpackex`. */
 const TIMED = 2
 
-/** What `expire` has done, in Redis's numbers. */
+/** The outcome of `expire`, by Redis's numbers. */
 export const ExpireOutcome = { NO_FIELD: -2, UNCHANGED: 0, SET: 1, REMOVED: 2 } as const
 export type ExpireOutcome = (typeof ExpireOutcome)[keyof typeof ExpireOutcome]
 
@@ -43,7 +43,7 @@ export class Hashes {
   readonly value: Span
   /** Whether the last `set` or `remove` found its field. */
   found = false
-  /** What the last `expire` has done. */
+  /** The outcome of the last `expire`. */
   outcome: ExpireOutcome = ExpireOutcome.NO_FIELD
   /** The argument of `expire`, and the result of `hasDeadline`: milliseconds since the epoch. */
   readonly deadline: Float64Array
@@ -52,7 +52,7 @@ export class Hashes {
   #region = 0
   #at = 0
   #left = 0
-  /** The walk must skip expired fields. */
+  /** Whether the walk must skip expired fields. */
   #skips = false
   readonly #pairs: PairTree
   readonly #deadlines: FieldDeadlines
@@ -77,7 +77,7 @@ export class Hashes {
     return regions.isMarked(region) ? count - this.#deadlines.countDue(region) : count
   }
 
-  /** With the expired fields that are not removed yet. */
+  /** The number of pairs, including expired fields that are not removed yet. */
   storedLength(ref: Ref): number {
     return this.#parts.length(ref)
   }

@@ -25,7 +25,7 @@ export class Lists {
   #region = 0
   #at = 0
   #left = 0
-  /** Where the elements of a packed list begin, that is read backwards. */
+  /** The offsets of the elements of a packed list, for reading it backwards. */
   readonly #offsets: number[] = []
 
   constructor(parts: Collections) {

@@ -17,13 +17,13 @@ import { Tree } from './tree/tree.ts'
 /** Where the member is in an entry of SCORES: behind the score. */
 const MEMBER_AT = DOUBLE_BYTES[TreeKind.SCORES]
 
-/** Of a range of at least FEW members, and this share of all, the scores are removed by a look at all scores. */
+/** For a range of at least FEW members, and this share of all, scores are removed by one pass over all scores. */
 const FEW = 64
 const SMALL_SHARE = 64
 
 /** `open` chooses the region. A member that `find` has looked for is changed by the calls that follow it. */
 export class RankedMembers {
-  /** The score that `find` has found; the argument of `insert` and `update`. Never NaN. */
+  /** The result of `find`, and the argument of `insert` and `update`. Never NaN. */
   readonly score: Float64Array = new Float64Array(1)
   readonly ranking: Tree
   readonly scores: Tree
@@ -179,8 +179,8 @@ export class RankedMembers {
   }
 
   /**
-   * Removes the members of a range of RANKING from SCORES, by a look at all scores: that costs less than to find each of
-   * many members. Only those with the score of an end of the range have to be compared.
+   * Removes the members of a range of RANKING from SCORES, by one pass over all scores: that costs less than finding
+   * each of many members. Only members with the score of an end of the range have to be compared.
    */
   #filterScores(scores: Tree, ranking: Tree, rank: number, count: number): void {
     ranking.seekRank(rank)

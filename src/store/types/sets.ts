@@ -25,7 +25,7 @@ import { Tree } from './tree/tree.ts'
  */
 const TABLE = 1
 
-/** How `next` goes on. */
+/** The kinds of walks of `next`. */
 const PACKED_WALK = 0
 const TREE_WALK = 1
 const SORTED_WALK = 2
@@ -227,7 +227,7 @@ export class Sets {
     return (this.#parts.flags(ref) & TABLE) !== 0
   }
 
-  /** Sets the flag where the set, which gets this member and then has `count`, is an `intset` no longer. */
+  /** Sets the flag TABLE if the set, with this new member and `count` members, is not an `intset` any more. */
   #convert(ref: Ref, count: number, bytes: Uint8Array, start: number, end: number): Ref {
     if (this.#isTable(ref)) return ref
     if (count > this.#parts.limits.setMaxIntsetEntries || !isCanonicalInteger(bytes, start, end))

@@ -29,7 +29,7 @@ const TREES_WORD = 0
 export class SortedSets {
   /** The member that `seek` or `next` read. Valid until the next change. */
   readonly span: Span = new Span()
-  /** Its score; what `find` found; the argument of `insert` and `update`. Never NaN. */
+  /** Its score; also the result of `find`, and the argument of `insert` and `update`. Never NaN. */
   readonly score: Float64Array
   readonly #parts: Collections
   readonly #packed: PackedMembers

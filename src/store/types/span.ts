@@ -1,4 +1,4 @@
-// Where the bytes of an element are.
+// The location of the bytes of an element.
 
 const NOTHING = Buffer.alloc(0)
 const NOTHING_VIEW = new DataView(NOTHING.buffer, NOTHING.byteOffset, 0)
@@ -15,7 +15,7 @@ export class Span {
   }
 
   set(bytes: Buffer, view: DataView, start: number, end: number): void {
-    // Mostly the same as before: a comparison costs less than the write barrier of the garbage collector.
+    // Usually unchanged: a comparison costs less than the write barrier of the garbage collector.
     if (this.bytes !== bytes) {
       this.bytes = bytes
       this.view = view

@@ -1,4 +1,4 @@
-// Load epochs: which loaded records are stale, and which validators are void, because they were loaded before an event.
+// Load epochs: records that were loaded before an event are stale, or have void validators.
 
 import type { Ref } from '../arena.ts'
 import type { Records } from '../record.ts'
@@ -13,7 +13,7 @@ export class LoadEpochs {
   readonly #validityEpoch = new Float64Array(1)
   /** Validators of records loaded up to here are void: another origin issued them. */
   readonly #validatorEpoch = new Float64Array(1)
-  /** The later of both. */
+  /** The later of both borders. */
   #lastBorder = 0
   /** The greatest load epoch so far. */
   readonly #latestLoad = new Float64Array(1)

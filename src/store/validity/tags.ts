@@ -44,7 +44,7 @@ const SOFT = 0x736f6674
 export class EntryTags {
   readonly hashes = new Int32Array(MAX_TAGS)
   count = 0
-  /** A cell: V8 allocates an object for a number field this large. */
+  /** A typed array of one element: V8 allocates an object for a number field this large. */
   readonly epoch = new Float64Array(1)
 
   copyFrom(other: EntryTags): void {

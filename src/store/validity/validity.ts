@@ -1,4 +1,4 @@
-// Which records are invalid before their deadline: by a tag, or by a gap in the origin's change notifications.
+// Invalidates records before their deadline: by a tag, or by a gap in the origin's change notifications.
 
 import type { Hasher } from '../../bytes/hash.ts'
 import type { Ref } from '../arena.ts'

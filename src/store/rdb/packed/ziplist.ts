@@ -1,4 +1,4 @@
-// Ziplists: what Redis packed small elements into before version 7.
+// Ziplists: the encoding of small collections before Redis 7.
 
 import type { ByteRange } from '../byte-range.ts'
 import { MALFORMED } from '../input.ts'

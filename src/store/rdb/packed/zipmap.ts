@@ -1,4 +1,4 @@
-// Zipmaps: what Redis packed small hashes into before version 2.6.
+// Zipmaps: the encoding of small hashes before Redis 2.6.
 
 import type { ByteRange } from '../byte-range.ts'
 import { MALFORMED } from '../input.ts'

@@ -1,4 +1,4 @@
-// Which strings are in a list, by their hashes.
+// Finds strings of a list by their hashes.
 
 import type { StringList } from '../string-list.ts'
 
@@ -11,7 +11,7 @@ export class DistinctStrings {
   readonly #hashes: Int32Array
   /** The index of a string, plus one; 0: free. */
   readonly #slots: Int32Array
-  /** A slot is the highest bits of a hash. */
+  /** The highest bits of a hash select its slot. */
   readonly #shift: number
 
   /** @param most how many strings the list may get */

@@ -54,7 +54,7 @@ const BITS = 16
 const BUCKETS = 1 << BITS
 const SIGN = 1 << 31
 
-/** A radix sort below this costs more for its buckets than for the members. */
+/** For fewer members, the buckets of a radix sort would cost more than the members. */
 const FEW = 2 ** 12
 
 /** The indexes in the order of the scores. */
@@ -68,7 +68,7 @@ function byScores(scores: Float64Array, count: number): Int32Array {
   for (let pass = 0; pass < 4; pass++) {
     starts.fill(0)
     for (let i = 0; i < count; i++) starts[keys[4 * i + pass]]++
-    // What all have in common, such as the low digits of small integers.
+    // A digit that all scores have in common, such as the low digits of small integers, is skipped.
     if (starts[keys[pass]] === count) continue
     for (let bucket = 0, sum = 0; bucket < BUCKETS; bucket++) {
       const size = starts[bucket]
@@ -100,7 +100,7 @@ function orderedKeys(scores: Float64Array, count: number): Uint16Array {
   return new Uint16Array(doubles.buffer)
 }
 
-/** Orders those of equal score by their bytes. */
+/** Orders members of equal score by their bytes. */
 function byMembers(members: StringList, scores: Float64Array, order: Int32Array): Int32Array {
   for (let from = 0; from < order.length; ) {
     const score = scores[order[from]]

@@ -1,4 +1,4 @@
-// Which deadlines of fields HEXPIRE and its like replace: all, or as NX, XX, GT and LT say.
+// The conditions NX, XX, GT and LT of HEXPIRE and similar commands.
 
 export type DeadlineCondition = 'nx' | 'xx' | 'gt' | 'lt' | undefined
 

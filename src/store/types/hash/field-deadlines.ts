@@ -1,4 +1,4 @@
-// When fields of a hash expire: two trees beside the one of its pairs, as a sorted set of deadlines has.
+// The deadlines of a hash's fields: a sorted set, in two trees beside the tree of pairs.
 
 import type { Collections } from '../collections.ts'
 import { RankedMembers } from '../ranked-members.ts'
@@ -15,7 +15,7 @@ const TREES_WORD = 3
 
 /** As keys, a field is still there in the millisecond of its deadline. The methods that change deadlines need a region. */
 export class FieldDeadlines {
-  /** What `find` has found, and the argument of `set`: milliseconds since the epoch. */
+  /** The result of `find`, and the argument of `set`: milliseconds since the epoch. */
   readonly deadline: Float64Array
   readonly #parts: Collections
   readonly #regions: Regions

@@ -58,7 +58,7 @@ export class FieldExpiry {
     return this.#purge(region, PURGED_BY_SWEEP) > 0
   }
 
-  /** Before a field is changed: its deadline goes, unless it is kept; if the field is expired, it goes too. */
+  /** Before a field is changed: removes its deadline, unless it is kept, and the field itself if it is expired. */
   clearDeadline(region: number, bytes: Uint8Array, start: number, end: number, isKept: boolean): void {
     if (!this.#parts.regions.isMarked(region)) return
     this.#purge(region, PURGED_BY_CHANGE)

@@ -9,7 +9,7 @@ import type { StringList } from '../string-list.ts'
 import { stringBytes, TreeKind } from '../tree/layout.ts'
 import type { Tree } from '../tree/tree.ts'
 
-/** It uses the tree that all collections share: what `find` has found is valid until another collection is asked for. */
+/** Uses the tree that all collections share: a result of `find` is valid until another collection is accessed. */
 export class PairTree {
   readonly #parts: Collections
 

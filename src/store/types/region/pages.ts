@@ -9,7 +9,7 @@ import { RegionRows } from './rows.ts'
  *   page        | arena's | region | page number | units | data …                          |   Int32 words; type bits 0
  *   page table  | arena's | region | 0           | units | head: HEAD_WORDS | refs of pages 1, 2, … |
  *
- * The head of the page table belongs to the collection: roots of its trees and what else it counts. An entry of an unused
+ * The head of the page table belongs to the collection: roots of its trees, and counters. An entry of an unused
  * page number is the next unused number.
  *
  * Pages are taken even above the limits of arena and budget: `Collections.settle` evicts after a command. So nothing
@@ -163,7 +163,7 @@ export class RegionPages extends RegionRows {
     else this.setEntry(region, number, to)
   }
 
-  /** The row of the region that a block belongs to says so. For integrity checks. */
+  /** Whether the row of a block's region confirms that the block belongs to it. For integrity checks. */
   isKnown(block: Ref): boolean {
     const region = this.#word(block, REGION_WORD)
     const number = this.#word(block, NUMBER_WORD)

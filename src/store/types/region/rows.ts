@@ -1,4 +1,4 @@
-// What is known of each region besides its pages: a row of numbers, outside the JavaScript heap.
+// The row of each region: numbers about it besides its pages, outside the JavaScript heap.
 
 import { NULL_REF, type Ref } from '../../arena.ts'
 

@@ -32,7 +32,7 @@ export class PackedMembers {
   readonly #parts: Collections
   /** The member that `seek` or `next` has read. */
   readonly #span: Span
-  /** Its score; what `find` has found; the argument of `insert` and `update`. */
+  /** Its score; also the result of `find`, and the argument of `insert` and `update`. */
   readonly #score: Float64Array
   /** Where the member that was found begins. */
   #at = 0

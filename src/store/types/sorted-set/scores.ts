@@ -70,7 +70,7 @@ export function writeScore(bytes: Uint8Array, view: DataView, at: number, score:
   }
 }
 
-/** An integer of at most MAX_WIDTH bytes; -0 is none. */
+/** Whether a score is an integer of at most MAX_WIDTH bytes; -0 is not. */
 function isInteger(score: number): boolean {
   return score === Math.floor(score) && Math.abs(score) < WIDE_LIMIT && !Object.is(score, -0)
 }

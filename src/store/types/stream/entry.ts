@@ -1,4 +1,4 @@
-// How entries and nodes are encoded.
+// The encoding of entries and nodes.
 //
 //   entry   0 | number of fields | field | value | field | value | …    fields of its own
 //           1 | value | value | …                                       the fields of its node
@@ -60,7 +60,7 @@ function numberSize(n: number): number {
   return size
 }
 
-/** Writes what `FieldReader` reads. */
+/** Writes the encoding that `FieldReader` reads. */
 class FieldWriter {
   readonly #to = new Span()
   #at = 0

@@ -19,10 +19,10 @@ import {
   SEEN,
 } from './trees.ts'
 
-/** The entries that a group has read are not known. */
+/** The number of entries that a group has read is not known. */
 export const UNKNOWN_READS = -1n
 
-/** A time that is not there yet. */
+/** The time of an event that has not happened yet. */
 export const NEVER = -1
 
 const PAGE_BYTES = 4

@@ -1,6 +1,7 @@
-// How many entries a consumer group has read, and how many are left, where that is known: XDEL makes gaps, and the number
-// of entries before an ID is only known where there are none (Redis 7.0: "entries-read" and "lag"). A dump may have counted
-// to the end of 64 bits; beyond it the numbers go on at the other end, as in Redis.
+// How many entries a consumer group has read, and how many are left (Redis 7.0: "entries-read" and "lag"). XDEL makes
+// gaps, and the number of entries before an ID is known only if there is no gap. Counters restored from a dump may
+// overflow
+// 64 bits, and then wrap around, as in Redis.
 
 import { type ConsumerGroup, UNKNOWN_READS } from './groups.ts'
 import { MIN_ID, type StreamId } from './id.ts'

@@ -1,5 +1,5 @@
-// How many bytes Redis's listpack encoding takes. By them Redis divides a stream into nodes, and `XTRIM … ~` removes whole
-// nodes.
+// The size of elements in Redis's listpack encoding, by which Redis divides a stream into nodes; `XTRIM … ~` removes
+// whole nodes.
 
 import { isCanonicalInteger, parseInteger } from '../../../bytes/numbers/decimal.ts'
 

@@ -113,7 +113,7 @@ export class Stream {
     this.#readWords(LAST_ID, words)
   }
 
-  /** At or above `topId`. Below IDs of removed entries, those are free again. */
+  /** At least `topId`. If it is below IDs of removed entries, these can be used again. */
   set lastId(id: StreamId) {
     this.#forgetRemoved(id)
     this.#setId(LAST_ID, id)
@@ -199,8 +199,8 @@ export class Stream {
   }
 
   /**
-   * The last node ends at `last` if it went on with entries that were removed. One with no other entries goes: entries that
-   * are added may have IDs below its own, and nodes must not overlap.
+   * Ends the last node at `last` if entries after it were removed. A node without other entries is removed: new entries
+   * may have IDs below its own, and nodes must not overlap.
    */
   #forgetRemoved(last: StreamId): void {
     const nodes = this.#nodes
@@ -211,7 +211,7 @@ export class Stream {
     else node.lastId = last
   }
 
-  /** One entry more was added: without a number of 64 bits. */
+  /** Increments `entriesAdded` without a BigInt. */
   #countAdded(): void {
     const { regions } = this.trees
     regions.locateHead(this.region)
@@ -315,7 +315,7 @@ export class Stream {
     if (approximate) return -1
     const surplus = maxLength === undefined ? this.count(MIN_ID, minId - 1n) - trimmed : length - maxLength
     if (surplus <= 0) return -1
-    // The node stays, as in Redis, even if its entries that are left were all deleted before.
+    // As in Redis, the node stays even if its remaining entries were all deleted before.
     node.live -= surplus
     return surplus
   }

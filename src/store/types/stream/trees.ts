@@ -1,5 +1,5 @@
-// Where a stream is in its region. It has a region from the beginning: the first entry alone is often longer than what is
-// packed.
+// The layout of a stream in its region. A stream has a region from the start: its first entry alone is often longer
+// than packed collections may be.
 //
 //   head    0 entries | 3 nodes | 6 groups | 9 last ID (4) | 13 largest deleted ID (4) | 17 entries added (2) | 19 next number
 //   group   0 pending | 3 consumers | 6 last delivered ID (4) | 10 entries read (2) | 12 next number

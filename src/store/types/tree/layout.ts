@@ -1,4 +1,4 @@
-// How the entries of a tree are laid out in its pages.
+// The layout of a tree's entries in its pages.
 
 import { UNIT_BYTES } from '../../arena.ts'
 import { PAGE_HEADER_WORDS } from '../region/pages.ts'

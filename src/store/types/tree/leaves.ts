@@ -56,7 +56,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const units = this.leafUnits
     if (missing <= leaf[leafAt + COUNT] >>> 16) this.#pack(page, units)
     else if (units < LEAF_UNITS) {
-      // What is pushed to a long list, or appended to a stream, fills the leaf: there it need not be tight meanwhile.
+      // Pushes to a long list, or appended entries of a stream, soon fill the leaf: until then it may have unused room.
       const step = this.height > 0 && this.#isOutermost(leafCount) ? units : units >> 3
       const more = Math.max(16, step, (missing + UNIT_BYTES - 1) >>> 3)
       this.#grow(page, Math.min(LEAF_UNITS, units + more))
@@ -182,7 +182,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     this.openLeaf(page)
     const count = this.leafCount
     if (i === count && this.isAtEdge(true)) {
-      // What is appended goes to a new leaf: the old one stays as it is.
+      // Appended entries go to a new leaf; the old one stays as it is.
       const units = this.#isLong(count) ? LEAF_UNITS : FIRST_UNITS
       this.insertChild(height - 1, page, count, this.takePage(units), 0, [...this.key])
       return
@@ -201,7 +201,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     this.insertChild(height - 1, page, at, right, count - at, key)
   }
 
-  /** Only the first entry moves, to a new leaf: what is put before the others goes there. */
+  /** Moves only the first entry to a new leaf, where entries that are put before the others go. */
   #splitFirstLeaf(page: number, count: number): void {
     const last = this.view.getUint16(this.slots, true)
     const bytes = this.#gather(0, 1)
@@ -254,7 +254,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const isSparse = needed < SPARSE_BYTES && height > 0
     const isRoomy = units > FIRST_UNITS && needed < (units * UNIT_BYTES) / 2
     if (!isSparse && !isRoomy) return
-    // What is taken from an end of a long list empties its leaf soon: it may be roomy meanwhile.
+    // Pops from an end of a long list soon empty the leaf: until then it may have unused room.
     if (this.#isLong(leafCount) && this.#isOutermost(leafCount)) return
     if (isSparse && this.#mergeLeaf(needed)) return
     if (isRoomy) this.#pack(this.pages[height], this.#unitsFor(leafCount, live))

@@ -20,10 +20,10 @@ export abstract class TreePosition {
   /** The key to look for or to insert. `keyDouble` is the same memory, for RANKING. */
   readonly key: Int32Array = new Int32Array(4)
   readonly keyDouble: Float64Array = new Float64Array(this.key.buffer)
-  /** What the hashes of the leaf that was found by hash are between, with their sign inverted. */
+  /** The bounds of the hashes in the leaf that was found by hash, with inverted sign. */
   protected least = 0
   protected most = 0
-  /** What `readString` found. */
+  /** The result of `readString`. */
   readonly span: Span = new Span()
   protected readonly regions: Regions
   protected region = 0
@@ -85,7 +85,7 @@ export abstract class TreePosition {
       const { words, at } = regions
       const counts = at + DATA + this.capacity(regions.pageUnits)
       let i = 0
-      // From the nearer end: so both ends are found without a look at other children.
+      // Searched from the nearer end, so that both ends are found without visiting other children.
       if (left < all >>> 1) for (; left >= words[counts + i]; i++) left -= words[counts + i]
       else {
         i = words[at + COUNT] - 1

@@ -26,7 +26,7 @@ export abstract class TreeSearch extends TreePosition {
     return this.goTo(this.#findHash())
   }
 
-  /** Follows the path to the leaf where the hash `key[0]` belongs, and notes what the hashes of that leaf are between. */
+  /** Follows the path to the leaf where the hash `key[0]` belongs, and notes the bounds of the hashes in that leaf. */
   #descend(): number {
     const regions = this.regions
     const height = this.height

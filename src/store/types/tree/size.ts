@@ -1,4 +1,4 @@
-// How much memory a tree will need.
+// Estimates the memory that a tree will need.
 
 import { UNIT_BYTES } from '../../arena.ts'
 import { PAGE_HEADER_WORDS } from '../region/pages.ts'
@@ -8,7 +8,7 @@ const LEAF_BYTES = LAYOUT.LEAF_UNITS * UNIT_BYTES
 
 /** The slot of an entry, in the leaf. */
 const SLOT_BYTES = 2
-/** What a leaf needs in an inner page and in the page table, at most. */
+/** Upper bound of the bytes that a leaf needs in an inner page and in the page table. */
 const LINK_BYTES = 48
 
 /** Adds up the entries of a tree that are appended in order: so its leaves are full, but for an entry. */
