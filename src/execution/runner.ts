@@ -3,6 +3,7 @@
 
 import type { Client } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
+import { INTERNAL_ERROR } from '../commands/spec/errors.ts'
 import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Group } from '../group/group.ts'
@@ -52,7 +53,7 @@ export class Runner {
     const context = this.context
     context.reply.rewind(mark)
     context.missed = false
-    context.reply.error('ERR internal error')
+    context.reply.error(INTERNAL_ERROR)
     this.#host.reportFault(error, command.fullName)
   }
 

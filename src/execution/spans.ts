@@ -3,9 +3,8 @@
 import type { Client, CompleteReply } from '../commands/spec/client.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Group } from '../group/group.ts'
+import { isErrorReply } from '../resp/reply.ts'
 import { begin, type Context, NO_PARENT, SpanKind, type Traced } from '../telemetry/tracing.ts'
-
-const MINUS = 0x2d
 
 /**
  * The span of a command on this node. Without a parent it begins a trace. OpenTelemetry's active context is not used:
@@ -42,5 +41,5 @@ export function endingWith(span: Traced | undefined, complete: CompleteReply): C
 
 /** The text of an error reply; `undefined`: it is another reply. */
 export function errorOf(reply: Buffer): string | undefined {
-  return reply[0] === MINUS ? reply.toString('utf8', 1, reply.indexOf('\r')) : undefined
+  return isErrorReply(reply) ? reply.toString('utf8', 1, reply.indexOf('\r')) : undefined
 }

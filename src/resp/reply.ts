@@ -44,6 +44,11 @@ export function errorReply(text: string): Buffer {
   return Buffer.from(`-${text}\r\n`)
 }
 
+/** Whether a complete reply is an error. */
+export function isErrorReply(reply: Buffer): boolean {
+  return reply[0] === ERROR
+}
+
 /**
  * Writes replies for all connections of a node: one connection is served for a chunk, then its replies are flushed.
  *

@@ -3,11 +3,11 @@
 import type { Access } from '../../access/access.ts'
 import { hostOf } from '../../access/login-delays.ts'
 import { DEFAULT_USER } from '../../access/users.ts'
+import { errorReply } from '../../resp/reply.ts'
 import type { Client } from '../spec/client.ts'
 import type { Context } from '../spec/context.ts'
+import { CLIENT_GONE } from '../spec/errors.ts'
 import { clientInfo } from './client-info.ts'
-
-const GONE: Buffer = Buffer.from('-ERR the client is gone\r\n')
 
 /**
  * Logs the context's client in, at once or after the delay of its address; later commands of the client wait
@@ -37,7 +37,7 @@ export function logIn(c: Context, nameAt: number, passwordAt: number, answer: (i
   c.group.environment.timers.after(wait, () => {
     client.pending.isExclusive = false
     if (client.isGone) {
-      complete(GONE)
+      complete(errorReply(CLIENT_GONE))
       return
     }
     instant.refresh()

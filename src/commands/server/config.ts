@@ -6,7 +6,7 @@ import { errorReply } from '../../resp/reply.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
-import { SYNTAX_ERROR } from '../spec/errors.ts'
+import { INTERNAL_ERROR, SYNTAX_ERROR } from '../spec/errors.ts'
 import { ReloadError } from '../spec/host.ts'
 import type { Apply, Parameter } from '../spec/parameter.ts'
 import { arg } from '../spec/shorthand.ts'
@@ -214,7 +214,7 @@ function reloadError(error: unknown, host: Context['host']): string {
   if (error instanceof ReloadError)
     return `ERR the configuration is not taken over, nothing has changed: ${error.message.replace(/[\r\n]+/g, ' ')}`
   host.reportFault(error, 'config|reload')
-  return 'ERR internal error'
+  return INTERNAL_ERROR
 }
 
 function encodeTexts(texts: readonly string[]): Buffer {

@@ -1,6 +1,8 @@
 // Runs a command in slices: its reply is deferred, and later commands of its connection wait for it.
 
+import { errorReply } from '../../resp/reply.ts'
 import type { Context } from '../spec/context.ts'
+import { CLIENT_GONE, INTERNAL_ERROR } from '../spec/errors.ts'
 import type { SlicedWork } from './slice-queue.ts'
 
 /**
@@ -16,7 +18,7 @@ export interface SlicedCommand {
   answer(): void
 }
 
-const GONE: Buffer = Buffer.from('-ERR the client is gone\r\n')
+const GONE: Buffer = errorReply(CLIENT_GONE)
 
 /**
  * Runs the context's command in slices. Its reply is written by `step` and `answer`, to the context's reply. The order
@@ -64,7 +66,7 @@ export function runInSlices(c: Context, sliced: SlicedCommand): void {
       let parts = [GONE]
       if (!client.isGone) {
         if (!hasFailed) run(() => sliced.answer())
-        if (hasFailed) reply.error('ERR internal error')
+        if (hasFailed) reply.error(INTERNAL_ERROR)
         parts = isExclusive ? reply.takeParts() : [reply.take()]
         telemetry.finish(command.stats, telemetry.now() - micros, client, args, command.secretsOf(args))
       }

@@ -23,6 +23,10 @@ export const NOT_A_PEER = 'NOPERM only nodes of the cluster may send this: they 
 /** A peer's request for a group that this node does not have: their configurations differ. */
 export const UNKNOWN_PEER_GROUP =
   'PEERDOWN the owner of the key has no group of this name: configure the same groups on all nodes, and reload those that differ'
+/** A handler threw an exception; the log has it. */
+export const INTERNAL_ERROR = 'ERR internal error'
+/** The reply to a deferred command whose client has disconnected: nobody reads it, but it completes the command. */
+export const CLIENT_GONE = 'ERR the client is gone'
 export const CLUSTER_DISABLED = 'ERR This instance has cluster support disabled'
 
 /** @param name the full name of a command: 'config|get' */

@@ -2,7 +2,7 @@
 
 import type { Client } from '../../commands/spec/client.ts'
 import type { Context } from '../../commands/spec/context.ts'
-import { NO_MAJORITY } from '../../commands/spec/errors.ts'
+import { INTERNAL_ERROR, NO_MAJORITY } from '../../commands/spec/errors.ts'
 import type { Host } from '../../commands/spec/host.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Watch } from '../../group/watches/watched-keys.ts'
@@ -166,7 +166,7 @@ export class BlockExecution {
     this.#context.inTransaction = false
     this.#context.reply.rewind(0)
     this.#host.reportFault(fault, exec.fullName)
-    return 'ERR internal error'
+    return INTERNAL_ERROR
   }
 
   /** False: nothing has to be loaded (any more). */

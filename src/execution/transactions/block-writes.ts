@@ -14,7 +14,7 @@ import type { Client } from '../../commands/spec/client.ts'
 import type { Group } from '../../group/group.ts'
 import type { Watch } from '../../group/watches/watched-keys.ts'
 import type { WriteOutcome, Writes } from '../../group/writes/writes.ts'
-import { errorReply } from '../../resp/reply.ts'
+import { errorReply, isErrorReply } from '../../resp/reply.ts'
 import type { Runner } from '../runner.ts'
 import { applyOutcome, type Change, type Retimed, retime } from '../writing/changes.ts'
 import { dryRun } from '../writing/dry-run.ts'
@@ -189,7 +189,7 @@ export class BlockWrites {
       blocks.runOne({ ...entry, group: scratch }, client, true)
       const reply = context.reply.take()
       this.#replies.set(entry, reply)
-      if (reply[0] === ERROR || !changesOrigin(command, args)) continue
+      if (isErrorReply(reply) || !changesOrigin(command, args)) continue
       for (const i of positions) {
         const name = args.latin1(i)
         writing.hasTtl.set(name, givesTtl(command, args))
@@ -200,6 +200,4 @@ export class BlockWrites {
   }
 }
 
-/** '-', the first byte of an error reply. */
-const ERROR = 0x2d
 const NOTHING: Buffer = Buffer.alloc(0)

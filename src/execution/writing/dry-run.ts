@@ -5,6 +5,7 @@ import { tooLarge } from '../../commands/spec/errors.ts'
 import type { LoadResult } from '../../group/flights/flight.ts'
 import type { Group } from '../../group/group.ts'
 import { scratchOf } from '../../group/scratch.ts'
+import { isErrorReply } from '../../resp/reply.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, LOADED } from '../../store/record.ts'
 import { Collection, putValue, sameValue, type Value } from '../../store/value.ts'
@@ -29,9 +30,6 @@ export interface DryRunnable {
   readonly run: (group: Group) => Buffer
 }
 
-/** '-', the first byte of an error reply. */
-const ERROR = 0x2d
-
 /** @param loadResults of keys that are not cached */
 export function dryRun(
   group: Group,
@@ -52,7 +50,7 @@ export function dryRun(
       const givesTtl = command.givesTtl(i)
       if (ref === NULL_REF) {
         // A value set with a deadline in the past is removed at once.
-        const isOver = givesTtl && reply[0] !== ERROR
+        const isOver = givesTtl && !isErrorReply(reply)
         if (old !== undefined || isOver || command.removesUncached(i))
           changes.push({ key, value: null, entry: undefined })
         continue
