@@ -13,7 +13,7 @@ import { listenOnAll } from './http/listening.ts'
 import { CLOSING, createParts, type ListenAddress, type NodeOptions, type NodeParts } from './parts.ts'
 import { CLOSED } from './server/program.ts'
 
-/** The part of a shutdown's time in which a node hands over what it owns; the rest is for replies under way. */
+/** The part of a shutdown's time in which a node hands over what it owns; the rest is for outstanding replies. */
 const HANDOVER_SHARE = 0.8
 
 /** One node of the cache: used by the program that it runs in, and, after `listen`, by any Redis client. */

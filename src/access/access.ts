@@ -1,4 +1,4 @@
-// Who may do what on a node, for every adapter: names and passwords, rights, and what was refused.
+// Authentication and authorization on a node, for every adapter: names and passwords, rights, and the log of refusals.
 
 import type { CommandCatalog } from './catalog.ts'
 import { AccessLog, type Reason } from './log.ts'
@@ -35,8 +35,8 @@ export class Access {
   }
 
   /**
-   * What a user lacks to run a command on a key of a group; `undefined`: it may. For adapters that decide before there
-   * is a request; the executor checks every request itself.
+   * The permission that a user lacks to run a command on a key of a group; `undefined`: it may. For adapters that
+   * decide before there is a request; the executor checks every request itself.
    *
    * @param command its name in lower case, as COMMAND LIST shows it
    * @param group undefined: it is not about a group

@@ -1,6 +1,6 @@
-// What rules need to know of commands; the command table implements it.
+// The interface of the command table towards the access rules.
 
-/** How a command uses a key: a sum of these. 0: it only asks whether the key exists, its type or its size. */
+/** A command's use of a key: a sum of these. 0: it only asks whether the key exists, its type or its size. */
 export const READ = 1
 export const WRITE = 2
 export const READ_AND_WRITE = 3

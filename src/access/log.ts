@@ -1,6 +1,6 @@
 // The log of refused requests and failed logins (Redis: ACL LOG).
 
-/** What a request lacked, or that a login failed. */
+/** The permission that a request lacked, or a failed login. */
 export type Reason = 'command' | 'group' | 'key' | 'channel' | 'auth'
 
 /** A refusal. Its object and its user have one character per byte. */

@@ -7,7 +7,7 @@ import { SYNTAX_ERROR } from './rules/errors.ts'
 import { GroupRules } from './rules/groups.ts'
 import { KeyRules } from './rules/keys.ts'
 
-/** What new users and selectors start from. */
+/** The rights of new users and selectors. */
 export interface RuleContext {
   readonly catalog: CommandCatalog
   /** Whether they may use every channel (Redis: `acl-pubsub-default allchannels`). */

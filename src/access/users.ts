@@ -10,7 +10,7 @@ export const DEFAULT_USER = 'default'
 export interface UserDefinition {
   readonly name: string
   readonly rules: readonly string[]
-  /** Where it stands, for messages: `users.acl:3`. */
+  /** Its position, for messages: `users.acl:3`. */
   readonly place: string
 }
 
@@ -120,7 +120,7 @@ export class Users {
   }
 }
 
-/** What is wrong with a definition. */
+/** An error in a definition. */
 interface UserProblem {
   readonly place: string
   readonly message: string

@@ -1,4 +1,4 @@
-// Maps and sets whose entries come and go all the time, such as requests that are under way.
+// Maps and sets whose entries come and go all the time, such as requests in progress.
 
 /*
  * V8 never collects what is reachable from a dead object of the old generation until it collects that whole generation.
@@ -7,7 +7,7 @@
  * nearly every entry outlives the collections of the young generation, which then copy megabytes of garbage each, and the
  * old generation fills in a second. (`node --trace-gc` shows it: the heap hardly shrinks in a "Scavenge".)
  *
- * These begin anew with another table after some deletions, to which no old one refers.
+ * These begin again with another table after some deletions, to which no old one refers.
  */
 
 const RENEWED_AFTER = 256

@@ -227,7 +227,7 @@ export function show(value: unknown): string {
   return givenKind(value)
 }
 
-/** The type of what was given for a field. */
+/** The type of the value given for a field. */
 export function givenKind(value: unknown): string {
   return value === undefined ? 'nothing' : kindOf(value)
 }

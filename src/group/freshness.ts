@@ -9,7 +9,7 @@ import type { LoadedFacts } from './origin.ts'
  *   ├──────────────┬────────────┼───────────────────────┬────────────────────────┬──────────┤
  *    fresh          ahead: a     stale: served, and      stale: loaded first,     loaded first, with
  *                   read may     loaded in the back-     and served if that       the validator that the
- *                   load anew    ground by one read      fails                    origin gave, if it did
+ *                   load again   ground by one read      fails                    origin gave, if it did
  *
  * The order of the two stale windows depends on their lengths. Negative entries are never stale, nor refreshed ahead.
  * A gap in the change notifications ends the TTL of everything loaded before it; a failed write whose outcome is unknown

@@ -6,7 +6,7 @@ import { jsonElements, jsonMembers, valueOfJson } from './json-members.ts'
 export const SHAPES = ['string', 'hash', 'list', 'set', 'sortedset'] as const
 export type Shape = (typeof SHAPES)[number]
 
-/** What a value has to be in JSON. */
+/** The JSON type that a value must have. */
 const WANTED: Readonly<Record<Exclude<Shape, 'string'>, string>> = {
   hash: 'an object from fields to values',
   list: 'an array',

@@ -8,7 +8,7 @@ export interface TlsOptions {
   readonly rejectUnauthorized?: boolean
 }
 
-/** Errors of a certificate, or of a server that does not speak TLS: trying again does not mend them. */
+/** Errors of a certificate, or of a server that does not speak TLS: retrying does not help. */
 export function isTlsFault(error: unknown): boolean {
   const { code = '' } = error as NodeJS.ErrnoException
   return (

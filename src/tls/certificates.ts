@@ -198,7 +198,7 @@ export class Certificates {
     for (const run of this.#replaced) run()
   }
 
-  /** Why a valid certificate is not replaced by this one. */
+  /** The reason why this certificate may not replace a valid one; `undefined`: it may. */
   #outdated({ server }: Material): string | undefined {
     const now = this.#options.now()
     const { tlsCertFile } = this.settings

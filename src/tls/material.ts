@@ -12,15 +12,15 @@ export interface Identity {
 }
 
 export interface Material {
-  /** What this node shows to clients, and to nodes that connect to it. */
+  /** The certificate that this node shows to clients, and to nodes that connect to it. */
   readonly server: Identity
-  /** What this node shows to nodes that it connects to. */
+  /** The certificate that this node shows to nodes that it connects to. */
   readonly client: Identity
   /** Empty: nobody is verified. */
   readonly authorities: readonly X509Certificate[]
 }
 
-/** What a certificate is for, if it says so (RFC 5280, section 4.2.1.12). */
+/** Extended key usages of a certificate (RFC 5280, section 4.2.1.12). */
 const SERVER_USE = '1.3.6.1.5.5.7.3.1'
 const CLIENT_USE = '1.3.6.1.5.5.7.3.2'
 

@@ -1,4 +1,4 @@
-// Opens connections to other nodes by mutual TLS.
+// Opens connections to other nodes with mutual TLS.
 
 import { isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, connect, type PeerCertificate } from 'node:tls'

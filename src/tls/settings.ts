@@ -21,7 +21,7 @@ export interface TlsSettings {
   tlsAuthClientsUser: 'off' | 'CN'
   /** Links between nodes use TLS, and nothing else. */
   tlsCluster: boolean
-  /** What the certificate of another node must be valid for: `any`, `address` (where it is reached), or a DNS name. */
+  /** The name in the certificate of another node: `any`, `address` (where it is reached), or a DNS name. */
   tlsClusterName: string
   /** `TLSv1.2`, `TLSv1.3` or both. */
   tlsProtocols: string

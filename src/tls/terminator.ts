@@ -23,7 +23,9 @@ const COMPACT_FROM = 1024
 
 export class TlsTerminator {
   readonly #options: TerminatorOptions
-  /** It does not listen: connections are passed to it. Replaced with the certificates; handshakes under way go on. */
+  /**
+   * It does not listen: connections are passed to it. Replaced with the certificates; handshakes in progress continue.
+   */
   #server: Server
   /** Connections without a complete handshake, by their addresses. */
   readonly #pending = new Map<string, Socket>()

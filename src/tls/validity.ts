@@ -13,7 +13,7 @@ export function isValidAt({ validFrom, validTo }: X509Certificate, now: number):
   return Date.parse(validFrom) <= now && now <= Date.parse(validTo)
 }
 
-/** What an operator has to know about the dates of a certificate; `undefined`: nothing. */
+/** A warning about the dates of a certificate; `undefined`: there is none. */
 export function validityWarning(certificate: X509Certificate, now: number): string | undefined {
   const { validFrom, validTo } = certificate
   if (!isValidAt(certificate, now)) return `it is valid from ${validFrom} to ${validTo} only`

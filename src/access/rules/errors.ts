@@ -1,4 +1,4 @@
-// Why a rule is refused, in Redis's words, and how a rule is shown without its password.
+// The errors of rules, in Redis's words, and a rule's text without its password.
 
 export const UNKNOWN_COMMAND = 'Unknown command or category name in ACL'
 export const SYNTAX_ERROR = 'Syntax error'

@@ -12,7 +12,7 @@ const counts = new Int32Array(64)
 
 /**
  * The cardinality of `bytes[start, end)`; -1: its registers are corrupt; `Infinity`: beyond int64, as only registers give
- * that are no result of additions.
+ * that additions cannot produce.
  */
 export function estimate(bytes: Uint8Array, start: number, end: number): number {
   counts.fill(0)

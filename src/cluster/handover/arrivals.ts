@@ -1,7 +1,7 @@
 // Large collections that arrive in parts: each is assembled in a store of its own, then its pages are copied in steps.
 
 /*
- *   PEER PART <key> <number> <dump of some elements>     number 0, 1, …: 0 begins anew
+ *   PEER PART <key> <number> <dump of some elements>     number 0, 1, …: 0 begins again
  *   PEER TAKE <key> <entry without a value>              the key gets what has arrived
  *
  * Until TAKE the key does not exist here, as before its handover: no command sees a part of the collection.

@@ -103,7 +103,7 @@ export class Outgoing implements SendBufferOwner {
     this.#nextBuffer(context, length, trace)
   }
 
-  /** Requests without a trace follow: the next one sets its context anew, which ends the trace. */
+  /** Requests without a trace follow: the next one sets its context again, which ends the trace. */
   endTrace(): void {
     this.#context = NO_CONTEXT
   }

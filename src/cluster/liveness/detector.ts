@@ -30,7 +30,7 @@
 //
 // INVARIANTS
 // - A node that was declared dead learns it (onDeclaredDead) before an event lets it serve.
-// - After a pause of this process longer than `pauseThreshold`, silence is measured anew and a lease check runs
+// - After a pause of this process longer than `pauseThreshold`, silence is measured from zero and a lease check runs
 //   (lease-check.ts): the pause says nothing about peers, but peers may have declared this node dead.
 // - A message of an ended run, or one older than the newest of its run, has no effect.
 // - There is no view before the detector is settled.

@@ -127,7 +127,7 @@ function peerFields({ member, state, health, peer }: MemberReport, slots: number
     bytes_in: bytesIn,
     talk_bytes_out: peer?.controlTraffic.bytesOut,
     talk_bytes_in: peer?.controlTraffic.bytesIn,
-    // Where clients reach it; 0: it has no such port, or has not told yet.
+    // The ports for clients; 0: it has no such port, or has not announced it yet.
     port: member.clientPorts?.tcp ?? 0,
     tls_port: member.clientPorts?.tls ?? 0,
   }

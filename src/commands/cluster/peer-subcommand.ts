@@ -1,4 +1,4 @@
-// What the subcommands of PEER have in common.
+// The common part of the specifications of PEER's subcommands.
 
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'

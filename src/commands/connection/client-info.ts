@@ -8,7 +8,7 @@ import type { Context } from '../spec/context.ts'
 /** Estimated bytes of an idle connection: its own objects and the socket's. */
 const CONNECTION_BYTES = 8192
 
-/** What differs between clients, of what a line has. */
+/** The fields of a line that differ between clients. */
 interface Shown {
   readonly id: number
   readonly address: string

@@ -1,4 +1,5 @@
-// What would answer a read of a key, and the state of its entry: EXPLAIN for clients, `explain` for programs.
+// Explains how a read of a key would be answered, and the state of its entry: EXPLAIN for clients, `explain` for
+// programs.
 
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Instant } from '../../bytes/instant.ts'
@@ -9,7 +10,9 @@ import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import { elementsOf, encodingName, typeName } from '../spec/values/names.ts'
 
-/** What a read of a key would do. In a cluster the fields below `source` are the owner's, and `null` if it is unreachable. */
+/**
+ * The explanation of a read. In a cluster the fields below `source` are the owner's, and `null` if it is unreachable.
+ */
 export interface Explanation {
   /** The group's name. */
   readonly group: string
@@ -52,7 +55,7 @@ export interface Explanation {
   readonly flightMs: number | null
   /** How many calls and commands wait for that load. */
   readonly waiters: number | null
-  /** How long a read waits for a load at most, in ms (`maxWait`); `null`: until the load ends. */
+  /** The longest time that a read waits for a load, in ms (`maxWait`); `null`: until the load ends. */
   readonly maxWaitMs: number | null
   /** In a cluster: what is wrong with it as seen by the node that was asked, or `none`. */
   readonly problem?: string

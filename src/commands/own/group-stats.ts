@@ -4,7 +4,7 @@ import type { Group } from '../../group/group.ts'
 import type { WriteMode } from '../../group/writes/writes.ts'
 import type { EvictionCost, EvictionName } from '../../store/eviction/policies.ts'
 
-/** What a group holds on one node, its counters since the node started or CONFIG RESETSTAT, and its policies. */
+/** The contents of a group on one node, its counters since the node started or CONFIG RESETSTAT, and its policies. */
 export interface GroupStats {
   /** The group's name. */
   readonly name: string
@@ -112,9 +112,9 @@ export interface GroupStats {
   readonly staleIfErrorMs: number
   /** The β of XFetch; 0: no refresh ahead. */
   readonly refreshAhead: number
-  /** What a write does besides changing the cache. */
+  /** The group's write policy. */
   readonly write: WriteMode
-  /** What a node that is not with a majority of the members does: `serve` or `refuse`. */
+  /** The policy of a node that is not with a majority of the members: `serve` or `refuse`. */
   readonly onPartition: 'serve' | 'refuse'
   /** Which entry is evicted when the budget is full. */
   readonly eviction: EvictionName

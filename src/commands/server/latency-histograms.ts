@@ -1,4 +1,4 @@
-// Whose latency is recorded: the commands, and the loads and writes of each group's origin.
+// The latency histograms: of the commands, and of the loads and writes of each group's origin.
 
 import type { Histogram } from '../../telemetry/histogram.ts'
 import type { Host } from '../spec/host.ts'

@@ -17,7 +17,7 @@ function optionOf({ args }: Context, i: number): number {
   return args.is(i, 'INCR') ? INCREMENT : 0
 }
 
-/** Why options exclude each other; `undefined`: they do not. */
+/** The error if options exclude each other; `undefined`: they do not. */
 function conflictOf(options: number, count: number): string | undefined {
   if ((options & (NX | XX)) === (NX | XX)) return 'ERR XX and NX options at the same time are not compatible'
   const excluding = (options & NX ? 1 : 0) + (options & GT ? 1 : 0) + (options & LT ? 1 : 0)

@@ -1,11 +1,11 @@
-// What the range commands are: ZRANGE, its older forms, ZRANGESTORE.
+// The specifications of the range commands: ZRANGE, its older forms, ZRANGESTORE.
 
 import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
 import { arg, KEY, oneKey, oneOf, token } from '../spec/shorthand.ts'
 
 export type RangeOrder = 'index' | 'score' | 'member'
 
-/** What a command fixes; `undefined`: its options decide. */
+/** The properties that a command fixes; `undefined`: its options decide. */
 export interface RangeForm {
   readonly order: RangeOrder | undefined
   readonly isReverse: boolean | undefined

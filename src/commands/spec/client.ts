@@ -1,4 +1,4 @@
-// What commands see of the connection that sent them; the server implements it.
+// The interface of a connection towards the commands that it sends; the server implements it.
 
 import { SUPERUSER, type User } from '../../access/user.ts'
 import { ShortLivedMap } from '../../bytes/short-lived.ts'
@@ -125,7 +125,7 @@ export interface Client extends ClientState {
   readonly isGone: boolean
   /** Set when another node of the cluster has authenticated on this connection; `undefined`: an ordinary client. */
   peer: PeerSession | undefined
-  /** What TLS says about it; `undefined`: it came without. */
+  /** The TLS properties of the connection; `undefined`: it does not use TLS. */
   readonly tls?: TlsSession | undefined
   /** The program that embeds the node: it is never redirected. */
   readonly isProgram?: boolean

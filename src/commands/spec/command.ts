@@ -1,4 +1,5 @@
-// What a command is: data beside its handler. Routing, COMMAND, COMMAND DOCS and docs/commands.md derive from it.
+// The specification of a command: data beside its handler. Routing, COMMAND, COMMAND DOCS and docs/commands.md derive
+// from it.
 
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
@@ -102,7 +103,7 @@ export interface ArgumentSpec {
 }
 
 /**
- * What a command does about a key that is not cached, in a group with an origin.
+ * How a command treats a key that is not cached, in a group with an origin.
  * `through`: a read that loads the key and replies with the loaded value. It runs at once; on a miss its reply is
  * discarded and it runs again after the load, so it must have no effect before it has read all its keys.
  * `first`: a read-modify-write; all its keys are loaded before it runs.
@@ -116,7 +117,7 @@ type LoadMode = 'through' | 'first'
  */
 export type FanOut = 'sum' | 'list' | 'ok' | 'any' | 'cursor'
 
-/** The argument that says how long a command waits at most, and its unit. */
+/** The argument with the timeout of a command, and its unit. */
 export interface TimeoutArgument {
   readonly at: number
   readonly unitMs: 1 | 1000
@@ -148,7 +149,7 @@ export interface CommandSpec {
   readonly repeatable?: true | ((args: Args) => boolean)
   /** Runs on the node that received it, whichever node owns its key. */
   readonly isLocal?: true
-  /** Of a command that may wait for keys: how long. `undefined`: it does not wait. */
+  /** The timeout of a command that may wait for keys. `undefined`: it does not wait. */
   readonly timeout?: (args: Args) => TimeoutArgument | undefined
   /** Reads or changes more than its keys (KEYS, FLUSHDB, SWAPDB): it waits for all earlier commands of its connection. */
   readonly wholeKeyspace?: true

@@ -1,4 +1,4 @@
-// What a command's handler works with: one object per node, filled in before each command.
+// The context that a command's handler receives: one object per node, filled in before each command.
 
 import type { Instant } from '../../bytes/instant.ts'
 import type { Group } from '../../group/group.ts'
@@ -12,14 +12,16 @@ import { WRONG_TYPE } from './errors.ts'
 import type { CommandTraits, Host } from './host.ts'
 import type { Transactions } from './session/transaction.ts'
 
-/** What a blocking command waits for. Its arguments are those of the command, copied. */
+/** The wait of a blocking command. Its arguments are those of the command, copied. */
 export interface KeyWait {
   /** The positions of the keys: the command continues when one of them has a value of this type. */
   readonly keys: readonly number[]
   readonly type: ValueType
-  /** 0: without end. */
+  /** Milliseconds; 0: no timeout. */
   readonly timeoutMs: number
-  /** By argument: what it stood for when the command began to wait, if it begins anew on another node (`$` of XREAD). */
+  /**
+   * By argument: what it stood for when the command began to wait, if it begins again on another node (`$` of XREAD).
+   */
   readonly resolved?: ReadonlyMap<number, string>
   /**
    * The key in argument `i` has a value of the type. Replies with it, or returns false: nothing is written, and the

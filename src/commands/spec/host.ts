@@ -1,4 +1,4 @@
-// What commands ask of the node they run on.
+// The interface of the node towards the commands that it runs.
 
 import type { Access } from '../../access/access.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
@@ -24,7 +24,7 @@ export interface CommandTraits {
   secretsOf(args: Args): readonly number[]
 }
 
-/** Why a configuration is not taken over, one line for each problem. Nothing has changed. */
+/** A configuration is rejected: one line for each problem. Nothing has changed. */
 export class ReloadError extends Error {
   override readonly name = 'ReloadError'
   readonly problems: readonly string[]
@@ -37,9 +37,9 @@ export class ReloadError extends Error {
 
 /** The file of the setting `aclfile`. */
 export interface AclFile {
-  /** Replaces all users by those of the file. Returns why nothing has changed; `undefined`: it is done. */
+  /** Replaces all users by those of the file. Returns `undefined`, or the error: then nothing has changed. */
   load(): string | undefined
-  /** Writes all users to the file. Returns why the file is as it was; `undefined`: it is done. */
+  /** Writes all users to the file. Returns `undefined`, or the error: then the file is unchanged. */
   save(): string | undefined
 }
 
@@ -66,17 +66,17 @@ export interface Host {
   readonly stats: NodeStats
   /** The connections and requests of HTTP clients. */
   readonly http: HttpStats
-  /** What CONFIG shows and sets, by name. */
+  /** The parameters that CONFIG shows and sets, by name. */
   readonly parameters: ReadonlyMap<string, Parameter>
   /** How many clients are in MONITOR. */
   readonly monitors: number
   /** The certificates of this node; `undefined`: there is no TLS. */
   readonly tls: Certificates | undefined
-  /** Handshakes of TLS under way. */
+  /** TLS handshakes in progress. */
   readonly handshakes: number
   /** Lines of the log that could not be written. */
   readonly droppedLogLines: number
-  /** A number for a connection of any protocol. */
+  /** Returns a new, unique number for a connection of any protocol. */
   nextClientId(): number
   setMonitor(client: Client, on: boolean): void
   feedMonitors(client: Client, command: CommandTraits, args: Args): void
@@ -85,13 +85,13 @@ export interface Host {
   /** Delays writes, or all commands, until `until` (ms since the epoch). Of several calls, the latest end counts. */
   pause(until: number, all: boolean): void
   unpause(): void
-  /** Tells another node all about this one, as JSON, for its dashboard; `undefined`: it has no HTTP. */
+  /** Returns the state of this node as JSON, for the dashboard of another node; `undefined`: this node has no HTTP. */
   report: (() => string) | undefined
   /** Whether expired entries are removed in the background, or only when they are accessed (DEBUG SET-ACTIVE-EXPIRE). */
   activeExpiry: boolean
   /**
    * Reads the configuration again and takes it over; `isTrial`: only checks it. Resolves to the changes, one line for
-   * each; rejects with a `ReloadError` for what keeps it from being taken over: then nothing has changed.
+   * each; rejects with a `ReloadError` if the configuration cannot be taken over: then nothing has changed.
    */
   reload(isTrial: boolean): Promise<readonly string[]>
   /** Starts the shutdown of the node; with `now`, pending replies are not waited for. */
@@ -100,6 +100,6 @@ export interface Host {
   refuseHttp(client: Client): void
   /** Logs that a client gave a wrong password, if that was not logged a short while ago. */
   loginFailed(client: Client): void
-  /** Logs what a handler threw, with its stack. */
+  /** Logs an exception that a handler threw, with its stack. */
   reportFault(error: unknown, command: string): void
 }

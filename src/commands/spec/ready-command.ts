@@ -1,4 +1,4 @@
-// A command ready to run: its specification, and what the executor asks of it at every call as plain fields.
+// A command ready to run: its specification, with the properties that the executor reads at every call as plain fields.
 
 import { type CataloguedCommand, READ, WRITE } from '../../access/catalog.ts'
 import type { Args } from '../../resp/args.ts'

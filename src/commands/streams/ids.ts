@@ -6,7 +6,7 @@ import type { Context } from '../spec/context.ts'
 
 const INVALID_ID = 'ERR Invalid stream ID specified as stream command argument'
 
-/** Longer texts are no IDs (Redis). */
+/** Longer texts are not IDs (Redis). */
 const MAX_TEXT = 127
 
 /** What an ID without a sequence number stands for: the first or the last one of its millisecond. */

@@ -98,7 +98,7 @@ function readGroup(c: Context): void {
   const served: Served[] = []
   for (const [n, id] of after.entries()) {
     const keyAt = firstKey + n
-    // Found anew: the delivery from an earlier stream, which may be the same one, has changed the store.
+    // Looked up again: the delivery from an earlier stream, which may be the same one, has changed the store.
     const found = requireReadGroup(c, keyAt, options.groupAt)
     if (found === undefined) return
     const result =

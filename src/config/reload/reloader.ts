@@ -65,7 +65,7 @@ async function discard(prepared: readonly PreparedChange[]): Promise<void> {
   await Promise.allSettled(prepared.map(async (change) => change.discard?.()))
 }
 
-/** What an operator can mend is a `ReloadError`. */
+/** An error that an operator can correct is a `ReloadError`. */
 function reloadError(error: unknown): unknown {
   if (error instanceof ConfigError) return new ReloadError(error.problems)
   return error instanceof OriginError ? new ReloadError([error.message]) : error

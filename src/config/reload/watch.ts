@@ -6,7 +6,7 @@ import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 
 /*
  * The file may be written in place, replaced by a rename, or reached through a symbolic link that is replaced, as that of
- * a ConfigMap in Kubernetes. So the path is resolved anew each time, which works on network file systems too, where
+ * a ConfigMap in Kubernetes. So the path is resolved again each time, which works on network file systems too, where
  * fs.watch does not. A change counts when two checks in a row find the same file: the writer is done then. While
  * there is no file, the last one applies.
  */

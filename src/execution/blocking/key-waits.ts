@@ -47,7 +47,7 @@ export interface KeyWaitsParts {
    * The name of the node that owns the keys of a waiting command now; '' if it is not known; `undefined`: this node.
    */
   readonly ownerOf: (waiting: Waiting) => string | undefined
-  /** Runs a waiting command anew, in a group that writes to its origin. */
+  /** Runs a waiting command again, in a group that writes to its origin. */
   readonly runAgain: (waiting: Waiting) => void
   /** Sends a command of a client of this node to the owner of its keys. */
   readonly resend: (waiting: Waiting) => void
@@ -228,7 +228,7 @@ export class KeyWaits implements Waits, Watcher {
     const context = this.#context
     const { command, group } = waiting
     if (command.isWrite && group.writes !== undefined) {
-      // Its change has to be written to the origin first: it runs anew, and waits again if another client was faster.
+      // Its change has to be written to the origin first: it runs again, and waits again if another client was faster.
       if (waiting.release()) this.#parts.runAgain(waiting)
       return
     }

@@ -63,7 +63,7 @@ function step(scan: CursorScan, nodes: Nodes, text: string, parts: Buffer[]): vo
     endPass(scan, nodes, pass, [])
     return
   }
-  // The cursor of a node that was alone: its keys may have moved since, so the scan begins anew.
+  // The cursor of a node that was alone: its keys may have moved since, so the scan begins again.
   if (cursor > 0 && cursor < LOCAL_CURSORS) parts[1] = Buffer.from('0')
   // The node that is asked handles an invalid or unknown cursor: it answers an error or ends the scan.
   if (cursor >= LOCAL_CURSORS)

@@ -72,7 +72,7 @@ export class Flights {
     this.#batcher = this.#createBatcher()
   }
 
-  /** Later loads use these options. Loads under way keep theirs, and later misses of their keys still join them. */
+  /** Later loads use these options. Running loads keep theirs, and later misses of their keys still join them. */
   reconfigure(options: FlightOptions): void {
     this.#options = options
     this.#batcher = this.#createBatcher()

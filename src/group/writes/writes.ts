@@ -105,7 +105,7 @@ export class Writes {
     this.#queue.reconfigure({ queue, queueBytes })
   }
 
-  /** The group is removed: writes of commands that are still under way are refused. */
+  /** The group is removed: writes of commands that are still running are refused. */
   retire(): void {
     this.#isRetired = true
   }

@@ -74,7 +74,7 @@ const PLAIN = /^[\w.-]*$/
 
 /**
  * Text of a part of a path.
- * @throws BadRequestError also for bytes that are no UTF-8
+ * @throws BadRequestError also for bytes that are not UTF-8
  */
 export function decodeText(text: string): string {
   if (PLAIN.test(text)) return text

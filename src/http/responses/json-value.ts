@@ -8,7 +8,7 @@ import type { Fetched } from './fetched.ts'
 /** How bytes become JSON strings. */
 export type TextEncoding = 'utf8' | 'base64'
 
-/** A value has bytes that are no UTF-8, so that a JSON string would lose some. */
+/** A value has bytes that are not UTF-8, so that a JSON string would lose some. */
 class NotTextError extends RefusedError {
   constructor() {
     const detail = 'the value has bytes that are not UTF-8: ask with ?encoding=base64'

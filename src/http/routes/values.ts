@@ -166,7 +166,7 @@ export function getValue(read: Read): void {
   })
 }
 
-/** Sends what was fetched. @throws RefusedError */
+/** Sends the fetched value. @throws RefusedError */
 function answer(read: Read, group: Group, fetched: Fetched, isForwarded: boolean, totalMs: number): void {
   const { method, services } = read
   const { compress } = services.options

@@ -11,7 +11,7 @@ import { parseHttpDate } from './http-date.ts'
  *   TTL      = lifetime - age; 0: kept only to be validated, or for a stale window
  *
  * The validator of the cached value carries the inputs that a 304 may omit, not what was derived from them: the age
- * begins anew with each response.
+ * begins again with each response.
  */
 
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
@@ -23,7 +23,7 @@ export interface ResponseTimes {
   readonly now: number
 }
 
-/** What is kept with a value until it is validated. */
+/** The data kept with a value until it is validated. */
 interface Stored {
   readonly etag?: string | undefined
   readonly modified?: string | undefined

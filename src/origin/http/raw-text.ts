@@ -10,7 +10,7 @@ const SEPARATOR = /[/\\]/
 
 /**
  * A text for the path between two other texts.
- * @returns undefined for a text with an empty segment (`//host`), a control character, or triplets that are no UTF-8
+ * @returns undefined for a text with an empty segment (`//host`), a control character, or triplets that are not UTF-8
  */
 export function rawInPath(before: string, text: string, after: string): string | undefined {
   const encoded = reserved(text).replace(/[?#]/g, encodeURIComponent)

@@ -1,4 +1,4 @@
-// What replies of Redis mean to the origin: values with their TTL, and errors.
+// Translates replies of Redis for the origin: values with their TTL, and errors.
 
 import { loaded, type OriginResult, type OriginValue } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'

@@ -1,6 +1,6 @@
 // A statement whose parameters have names: `update users set name = :name where id = :key`.
 
-/** How a database writes parameters: numbered, or by their places. */
+/** The parameter syntax of a database: numbered, or by position. */
 export type ParameterStyle = '$1' | '?'
 
 /** A statement for a driver, and the names of its parameters in their order. */

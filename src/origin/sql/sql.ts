@@ -34,7 +34,7 @@ const BROKEN_INTERVAL_MS = 1000
 /** The canonical spelling of an integer. */
 const INTEGER = /^(?:0|-?[1-9]\d*)$/
 
-/** More digits are no integer of a database. */
+/** More digits are not an integer of any database. */
 const MAX_DIGITS = 20
 
 const LOOSE =

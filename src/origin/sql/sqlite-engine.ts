@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { scanSql } from './sqlite-scan.ts'
 
-/** What a statement is run with. */
+/** The parameters of a statement. */
 export type SqliteValue = string | bigint | Uint8Array | null
 
 export interface SqliteStatement {

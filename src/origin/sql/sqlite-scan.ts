@@ -1,6 +1,6 @@
 // The parameters of a SQLite statement, found in its text: not every engine counts them.
 
-/** What the text of a statement reveals without a database. */
+/** The properties of a statement that its text reveals without a database. */
 export interface ScannedSql {
   /** Whether there is a statement, and more than one. */
   readonly statements: 'none' | 'one' | 'many'

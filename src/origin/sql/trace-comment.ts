@@ -5,7 +5,7 @@ import { sampledHeaders } from '../../telemetry/tracing.ts'
 /** Left as they are by `encodeURIComponent`. A quote would end a value. */
 const NOT_ENCODED = /[!'()*]/g
 
-/** What the end of a statement may have that a comment must not follow. */
+/** Matches the end of a statement that a comment must not follow. */
 const END = /[\s;]+$/
 
 /**

@@ -30,18 +30,18 @@ export function protocolOf(url: string): string {
   return /^[a-z][a-z\d+.-]*:/i.exec(url)?.[0].toLowerCase() ?? ''
 }
 
-/** What is wrong with a URL and what to write, without its password; undefined: nothing. */
+/** The error in a URL and its remedy, without the password; `undefined`: the URL is valid. */
 export function urlProblem(url: string): string | undefined {
   const protocol = protocolOf(url)
   if (protocol === 'sqlite:') return sqliteProblem(url)
   const parts = partsOf(url)
-  // What is behind an unencoded / of a password is read as the path.
+  // The rest of a password behind an unencoded / is read as the path.
   const isTorn = parts === undefined || (parts.login === '' && parts.path.includes('@'))
   if (isTorn) return UNREADABLE_URL
   return protocol.startsWith('postgres') ? postgresProblem(parts) : mysqlProblem(parts)
 }
 
-/** Where a server is, for messages: the URL without password and parameters. */
+/** The address of a server, for messages: the URL without password and parameters. */
 export function placeOf(url: string): string {
   const parts = partsOf(url)
   if (parts === undefined) return protocolOf(url)
@@ -54,7 +54,7 @@ export function placeOf(url: string): string {
 }
 
 /**
- * What `pg` is given; `ssl` is missing where nothing says whether to use TLS.
+ * The options for `pg`; `ssl` is missing if neither the URL nor a setting decides whether to use TLS.
  * @param tls undefined: as the URL says
  */
 export function postgresTarget(
@@ -68,7 +68,7 @@ export function postgresTarget(
   return { connectionString: without(url, isTaken), ...(ssl === undefined ? {} : { ssl }) }
 }
 
-/** What `mysql2` is given: `URL` must be able to read it, and the socket has one name. */
+/** The URL for `mysql2`: `URL` must be able to read it, and the socket has one name. */
 export function mysqlTarget(url: string): { readonly uri: string; readonly socketPath?: string } {
   const parts = partsOf(url)
   if (parts === undefined) return { uri: url }

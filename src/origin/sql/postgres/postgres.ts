@@ -158,7 +158,7 @@ class PostgresDriver implements Driver {
     )
   }
 
-  /** The text of a statement for the server, which gets it anew each time. */
+  /** The text of a statement for the server, which gets it again each time. */
   #traced(text: string): string {
     return this.#options.traceComments === true ? withTrace(text) : text
   }

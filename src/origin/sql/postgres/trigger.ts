@@ -127,7 +127,7 @@ commit;
 /**
  * Sets the variable `${row}_text` to the text of the column in that row, as the node writes keys: the output of its type,
  * which a cast is not everywhere, as it adds `/32` to an inet and may call a function of the user. Of boolean and char(n)
- * it is the cast: `true`, and without the spaces at the end. Keys are UTF-8: other bytes are no key.
+ * it is the cast: `true`, and without the spaces at the end. Keys are UTF-8: other bytes are not a key.
  */
 function textOf(row: 'old' | 'new', place: string): string {
   return `    if kind = 'bytea'::regtype then

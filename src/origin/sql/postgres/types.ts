@@ -60,7 +60,7 @@ export function keyText(oid: number, text: string): string {
   return oid === BOOLEAN ? (text === 't' ? 'true' : 'false') : text
 }
 
-/** What the catalogue says of a type. */
+/** A type as the catalogue describes it. */
 type Type =
   | { readonly kind: 'text' | 'hstore' }
   | { readonly kind: 'domain'; readonly base: number }
