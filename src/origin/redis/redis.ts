@@ -17,6 +17,7 @@ import { abortable } from '../abortable.ts'
 import type { Subscription } from '../subscription.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import { CollectionReader } from './collections.ts'
+import { reasonOf } from './diagnosis.ts'
 import { mastersOf, redisListener } from './listener.ts'
 import {
   commandOf,
@@ -75,6 +76,8 @@ export class RedisOrigin implements Origin {
   #lastError: unknown
   #wrongDatabase: unknown
   #hasWarnedOfTtl = false
+  /** The last error of a node of the cluster. */
+  #nodeError: unknown
 
   constructor(options: RedisOptions) {
     this.#options = options
@@ -93,10 +96,11 @@ export class RedisOrigin implements Origin {
     } catch (error) {
       // Its rights may end where those of the keys to load begin.
       if (isForbiddenKey(error)) return
-      const lasting = [error, this.#lastError].find(isLasting)
+      const reason = client.isCluster ? await this.#reasonOfCluster() : undefined
+      const lasting = [error, this.#lastError, this.#nodeError, reason].find(isLasting)
       if (lasting !== undefined)
         throw new Error(`${this.#place()}: ${failureText(lasting)}`, { cause: lasting })
-      this.#lose(error)
+      this.#lose(reason ?? error)
     }
   }
 
@@ -233,6 +237,14 @@ export class RedisOrigin implements Origin {
     )
   }
 
+  async #reasonOfCluster(): Promise<unknown> {
+    const { Redis } = await import('ioredis')
+    const { urls } = this.#options
+    return reasonOf(
+      urls.map((url) => () => new Redis(url, { ...this.#clientOptions(), retryStrategy: () => null })),
+    )
+  }
+
   async #probe(client: Client): Promise<void> {
     await client.connect()
     await client.getBuffer(this.#options.prefix + PROBE)
@@ -304,9 +316,27 @@ export class RedisOrigin implements Origin {
 
   async #create(): Promise<Client> {
     const { Cluster, Redis } = await import('ioredis')
-    const { urls, cluster, tls, connectTimeout, timeout } = this.#options
-    const pause = (attempt: number): number => Math.min(50 * 2 ** attempt, LONGEST_PAUSE)
-    const options = {
+    const { urls, cluster } = this.#options
+    const options = this.#clientOptions()
+    const client = cluster
+      ? new Cluster([...urls], {
+          lazyConnect: true,
+          enableReadyCheck: false,
+          clusterRetryStrategy: pauseBefore,
+          redisOptions: { ...credentialsOf(urls[0]), ...options },
+        })
+      : new Redis(urls[0], options)
+    client.on('error', (error) => this.#fail(error))
+    client.on('node error', (error) => {
+      this.#nodeError = error
+    })
+    client.on('ready', () => this.#find())
+    return client
+  }
+
+  #clientOptions() {
+    const { tls, connectTimeout, timeout } = this.#options
+    return {
       // Neither HELLO nor CLIENT SETINFO nor INFO, which proxies and restricted servers do not have.
       protocol: 2 as const,
       disableClientInfo: true,
@@ -318,19 +348,8 @@ export class RedisOrigin implements Origin {
       // A connection that accepts commands and never replies is replaced.
       socketTimeout: timeout + 1000,
       maxRetriesPerRequest: 1,
-      retryStrategy: pause,
+      retryStrategy: pauseBefore,
     }
-    const client = cluster
-      ? new Cluster([...urls], {
-          lazyConnect: true,
-          enableReadyCheck: false,
-          clusterRetryStrategy: pause,
-          redisOptions: { ...credentialsOf(urls[0]), ...options },
-        })
-      : new Redis(urls[0], options)
-    client.on('error', (error) => this.#fail(error))
-    client.on('ready', () => this.#find())
-    return client
   }
 
   /** @throws the refusal of SELECT, once: by that ioredis closes the connection instead of reading from database 0 */
@@ -363,6 +382,11 @@ export class RedisOrigin implements Origin {
     })
     return places.join(', ')
   }
+}
+
+/** Milliseconds before an attempt to connect. */
+function pauseBefore(attempt: number): number {
+  return Math.min(50 * 2 ** attempt, LONGEST_PAUSE)
 }
 
 function resultOrError(value: OriginValue, ttl: PipelineReply): OriginResult | Error {

@@ -1,13 +1,13 @@
 // Redis as an origin: a real server when there is one.
 
 import { once } from 'node:events'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { beforeAll, expect, test, vi } from 'vitest'
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { systemTimers } from '../../../src/bytes/clock.ts'
 import type { RedisOrigin } from '../../../src/origin/redis/redis.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
-import { certificate, key as privateKey } from '../../support/certificate.ts'
+import { addressCertificate, addressKey, certificate, key as privateKey } from '../../support/certificate.ts'
 import { poll } from '../../support/poll.ts'
 import { freePorts } from '../../support/ports.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
@@ -204,23 +204,51 @@ describeWithRedis(
   (redis) => {
     beforeAll(() => owningAll(redis()))
 
-    test('TLS: the certificate is verified', async () => {
-      const server = createTlsServer({ cert: certificate, key: privateKey }, (client) => {
+    async function listening(port: number, credentials: { cert: string; key: string }): Promise<number> {
+      const server = createTlsServer(credentials, (client) => {
         client.on('error', () => undefined)
         client.pipe(connect(redis().socketPath)).pipe(client)
       })
-      server.on('tlsClientError', () => undefined).listen(tlsPort, '127.0.0.1')
+      server.on('tlsClientError', () => undefined).listen(port, '127.0.0.1')
       await once(server, 'listening')
+      onTestFinished(() => void server.close())
+      return (server.address() as AddressInfo).port
+    }
+
+    /** Why the start fails. */
+    async function refusal(url: string, options: Options): Promise<unknown> {
+      const origin = redisOrigin(url, { cluster: true, connectTimeout: 2000, timeout: 2000, ...options })
+      return origin
+        .start({ info: () => undefined, warn: () => undefined })
+        .catch((error: Error) => error.message)
+    }
+
+    test('TLS: the certificate is verified', async () => {
+      await listening(tlsPort, { cert: certificate, key: privateKey })
       const url = `rediss://127.0.0.1:${tlsPort}`
       const trusting = redisOrigin(url, { cluster: true, tls: { ca: certificate } })
       await trusting.store('Tom', Buffer.from('630'), context())
       expect(seen(await trusting.load('Tom', context()))).toBe('630')
-      const warnings: string[] = []
-      const suspicious = redisOrigin(url, { cluster: true, connectTimeout: 500, timeout: 300 })
-      await suspicious.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
-      expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer/)])
-      await expect((async () => suspicious.load('Tom', context()))()).rejects.toThrow(/\w/)
-      server.close()
+      expect(await refusal(url, {})).toBe(`${url}: self-signed certificate`)
+      const lazy = redisOrigin(url, { cluster: true, lazy: true, connectTimeout: 500, timeout: 300 })
+      await lazy.start({ info: () => undefined, warn: () => undefined })
+      await expect((async () => lazy.load('Tom', context()))()).rejects.toThrow(/\w/)
+    })
+
+    test('TLS: the certificate of another node than that of the URL is refused', async () => {
+      const seed = await listening(0, { cert: certificate, key: privateKey })
+      await listening(tlsPort, { cert: addressCertificate, key: addressKey })
+      const url = `rediss://127.0.0.1:${seed}`
+      expect(await refusal(url, { tls: { ca: certificate } })).toMatch(`${url}: self-signed certificate`)
+    })
+
+    test('TLS: a server that does not speak it is refused', async () => {
+      const server = createServer((client) => client.end('-ERR unknown command\r\n').resume())
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      onTestFinished(() => void server.close())
+      const url = `rediss://127.0.0.1:${(server.address() as AddressInfo).port}`
+      expect(await refusal(url, {})).toMatch(/^rediss:.*wrong version number/)
     })
   },
   ...cluster(tlsBus),
