@@ -15,12 +15,14 @@ import { PAGE_HEADER_WORDS } from '../region/pages.ts'
  *   RANKING  score (double)         2       member                       score, then the bytes of the member
  *   IDS      stream ID, 128 bits    4       one string                   unsigned
  *
- *   leaf   | header, count | dead << 16, heap | slots: distance (2 bytes), key → | … free … | ← entries |
+ *   leaf   | header, count | dead << 16, heap | hole << 16 | slots: distance (2 bytes), key → | … free … | ← entries |
  *   inner  | header, count | unused           | children | entries below each | keys        |  Int32 words
  *
  * A slot has the distance of its entry from the end of the page, and the key of the entry: a search reads neighbouring
  * slots, and one entry at the end. Slots are in order: an insertion moves only slots.
- * `heap` is the distance of the lowest entry, `dead` the bytes of removed entries above it. Leaves begin small, grow in
+ * `heap` is the distance of the lowest entry, `dead` the bytes of removed entries above it. `hole` is the distance of the
+ * removed entry that the next one of its length replaces: so a leaf where entries come and go is rarely packed. There are
+ * the distance of another such hole, 0: there is none, and its own length, of 2 bytes each. Leaves begin small, grow in
  * steps to LEAF_UNITS and are then split, so they are well filled; a page at the edge is split there, so that a list that
  * is pushed to, or a stream, fills its pages.
  *
@@ -61,6 +63,8 @@ export const LAYOUT = {
   /** Words of a page. */
   COUNT: PAGE_HEADER_WORDS,
   HEAP: PAGE_HEADER_WORDS + 1,
+  /** Bytes of the smallest hole. */
+  MIN_HOLE: 4,
   DATA,
   DATA_BYTES: DATA * 4,
   /** Where the key is in a slot. */

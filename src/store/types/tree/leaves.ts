@@ -7,7 +7,7 @@ import { TreeInnerPages } from './inner.ts'
 import { LAYOUT } from './layout.ts'
 import { moveDown } from './slots.ts'
 
-const { COUNT, HEAP, DATA, DATA_BYTES, KEY_AT, LEAF_UNITS, FIRST_UNITS } = LAYOUT
+const { COUNT, HEAP, DATA, DATA_BYTES, KEY_AT, LEAF_UNITS, FIRST_UNITS, MIN_HOLE } = LAYOUT
 
 /** A leaf with fewer bytes is merged with a neighbour, if both together have at most MERGED_BYTES. */
 const SPARSE_BYTES = 1024
@@ -43,10 +43,31 @@ export abstract class TreeLeaves extends TreeInnerPages {
   protected makeRoom(bytes: number): void {
     for (;;) {
       const { leaf, leafAt, leafCount } = this
-      const missing = this.slotAt(leafCount + 1) + leaf[leafAt + HEAP] + bytes - this.end
-      if (missing <= 0) return
+      const heap = leaf[leafAt + HEAP]
+      const missing = this.slotAt(leafCount + 1) + (heap & 0xffff) + bytes - this.end
+      if (missing <= 0 || (missing <= bytes && heap > 0xffff && this.#isFirstHole(heap, bytes))) return
       this.#enlarge(missing)
     }
+  }
+
+  /** Whether the first hole of the open leaf, of which `heap` says where it is, has `bytes`. */
+  #isFirstHole(heap: number, bytes: number): boolean {
+    return this.view.getUint16(this.end - (heap >>> 16) + 2, true) === bytes
+  }
+
+  /** Takes the place of an entry of `bytes` in the open leaf, which has room for it. Returns its distance from the end. */
+  protected takePlace(bytes: number): number {
+    const { leaf, leafAt } = this
+    const heap = leaf[leafAt + HEAP]
+    if (heap > 0xffff && this.#isFirstHole(heap, bytes)) {
+      const hole = heap >>> 16
+      leaf[leafAt + HEAP] = (heap & 0xffff) | (this.view.getUint16(this.end - hole, true) << 16)
+      leaf[leafAt + COUNT] += 1 - (bytes << 16)
+      return hole
+    }
+    leaf[leafAt + HEAP] = heap + bytes
+    leaf[leafAt + COUNT]++
+    return (heap & 0xffff) + bytes
   }
 
   /** Makes more room in the leaf of the path, or divides it; there may be too little afterwards, too. */
@@ -72,7 +93,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
   protected makeRoomAtEnd(bytes: number): void {
     for (;;) {
       const { leaf, leafAt, leafCount } = this
-      const missing = this.slotAt(leafCount + 1) + leaf[leafAt + HEAP] + bytes - this.end
+      const missing = this.slotAt(leafCount + 1) + (leaf[leafAt + HEAP] & 0xffff) + bytes - this.end
       if (missing <= 0) return
       const page = this.pages[this.height]
       const units = this.leafUnits
@@ -94,7 +115,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     if (this.root === NO_PAGE) return
     this.openLeaf(page)
     const { words, at, pageUnits } = this.regions
-    const live = words[at + HEAP] - (words[at + COUNT] >>> 16)
+    const live = (words[at + HEAP] & 0xffff) - (words[at + COUNT] >>> 16)
     const units = this.#unitsFor(this.leafCount, live)
     if (units < pageUnits) this.#pack(page, units)
   }
@@ -114,7 +135,8 @@ export abstract class TreeLeaves extends TreeInnerPages {
     regions.words[regions.at + HEAP] = heap
     this.openLeaf(page)
     bytes.copy(this.bytes, this.slots, slots, slots + this.slotBytes * this.leafCount)
-    bytes.copy(this.bytes, this.end - heap, end - heap, end)
+    const used = heap & 0xffff
+    bytes.copy(this.bytes, this.end - used, end - used, end)
     regions.freeBlock(this.region, old)
   }
 
@@ -227,9 +249,18 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const count = this.leafCount - removed
     moveDown(this.bytes, this.view, this.slotAt(i + removed), this.slotAt(count + removed), this.slotAt(i))
     let dead = leaf[leafAt + COUNT] >>> 16
+    const heap = leaf[leafAt + HEAP]
     // The lowest entry leaves no gap.
-    if (removed === 1 && last === leaf[leafAt + HEAP]) leaf[leafAt + HEAP] = last - bytes
-    else dead += bytes
+    if (removed === 1 && last === (heap & 0xffff)) leaf[leafAt + HEAP] = heap - bytes
+    else {
+      dead += bytes
+      if (removed === 1 && bytes >= MIN_HOLE) {
+        const at = this.end - last
+        this.view.setUint16(at, heap >>> 16, true)
+        this.view.setUint16(at + 2, bytes, true)
+        leaf[leafAt + HEAP] = (heap & 0xffff) | (last << 16)
+      }
+    }
     leaf[leafAt + COUNT] = count | (dead << 16)
     this.leafCount = count
   }
@@ -249,7 +280,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
   protected shrinkLeaf(): void {
     const { leaf, leafAt, leafCount, height } = this
     const units = this.leafUnits
-    const live = leaf[leafAt + HEAP] - (leaf[leafAt + COUNT] >>> 16)
+    const live = (leaf[leafAt + HEAP] & 0xffff) - (leaf[leafAt + COUNT] >>> 16)
     const needed = DATA_BYTES + this.slotBytes * leafCount + live
     const isSparse = needed < SPARSE_BYTES && height > 0
     const isRoomy = units > FIRST_UNITS && needed < (units * UNIT_BYTES) / 2
@@ -312,7 +343,8 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const other = i === left ? rightPage : leftPage
     regions.locate(this.region, other)
     const w0 = regions.words[regions.at + COUNT]
-    const otherBytes = this.slotBytes * (w0 & 0xffff) + regions.words[regions.at + HEAP] - (w0 >>> 16)
+    const otherHeap = regions.words[regions.at + HEAP] & 0xffff
+    const otherBytes = this.slotBytes * (w0 & 0xffff) + otherHeap - (w0 >>> 16)
     if (bytes + otherBytes > MERGED_BYTES) return false
     this.openLeaf(leftPage)
     const leftCount = this.leafCount

@@ -8,6 +8,9 @@ import { CAPACITIES, DOUBLE_BYTES, KEY_WORDS, LAYOUT, SLOT_BYTES, STRINGS, TreeK
 
 const { COUNT, HEAP, DATA, KEY_AT, MAX_HEIGHT, LONG, MAX_INLINE, MAX_INLINE_MEMBER, SEPARATE_BYTES } = LAYOUT
 
+/** The count of a leaf that is to be read from it. */
+const NOT_COUNTED = -1
+
 /** One object serves all trees: `open` chooses one. */
 export abstract class TreePosition {
   count = 0
@@ -217,7 +220,11 @@ export abstract class TreePosition {
     return this.#capacities[units]
   }
 
-  protected openLeaf(page: number): void {
+  /**
+   * Opens a leaf that has `count` entries: `NOT_COUNTED` reads it from the leaf. A search knows the count from the page
+   * above: so what it reads next does not wait for the memory of the leaf's header.
+   */
+  protected openLeaf(page: number, count: number = NOT_COUNTED): void {
     const regions = this.regions
     regions.locate(this.region, page)
     const { words, at } = regions
@@ -228,7 +235,7 @@ export abstract class TreePosition {
       this.view = regions.view
     }
     this.leafAt = at
-    this.leafCount = words[at + COUNT] & 0xffff
+    this.leafCount = count === NOT_COUNTED ? words[at + COUNT] & 0xffff : count
     this.slots = (at + DATA) * 4
     this.end = at * 4 + regions.pageUnits * UNIT_BYTES
   }

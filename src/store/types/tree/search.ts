@@ -2,7 +2,7 @@
 
 import { NO_PAGE } from '../region/pages.ts'
 import { compareBytes } from '../span.ts'
-import { LAYOUT } from './layout.ts'
+import { LAYOUT, SLOT_BYTES, TreeKind } from './layout.ts'
 import { TreePosition } from './position.ts'
 
 const { COUNT, DATA, KEY_AT } = LAYOUT
@@ -10,6 +10,8 @@ const { COUNT, DATA, KEY_AT } = LAYOUT
 const SIGN = 1 << 31
 const LEAST = -(2 ** 31)
 const MOST = 2 ** 31 - 1
+/** Bytes of a slot of RANKING. */
+const RANKING_SLOT: number = SLOT_BYTES[TreeKind.RANKING]
 /** How far a search in a leaf goes from where an entry was expected, at first. */
 const FIRST_STEP = 4
 const HASHES = 2 ** 32
@@ -22,22 +24,24 @@ export abstract class TreeSearch extends TreePosition {
   seekHash(): boolean {
     const page = this.#descend()
     if (page === NO_PAGE) return false
-    this.openLeaf(page)
+    this.openLeaf(page, this.leafCount)
     return this.goTo(this.#findHash())
   }
 
-  /** Follows the path to the leaf where the hash `key[0]` belongs, and notes the bounds of the hashes in that leaf. */
+  /** Follows the path to the leaf where the hash `key[0]` belongs; notes its count and the bounds of the hashes in it. */
   #descend(): number {
     const regions = this.regions
     const height = this.height
     const hash = this.key[0] ^ SIGN
     let page = this.root
+    let count = this.count
     let least = LEAST
     let most = MOST
     for (let level = 0; level < height; level++) {
       regions.locate(this.region, page)
       const { words, at } = regions
-      const keys = at + DATA + 2 * this.capacity(regions.pageUnits)
+      const capacity = this.capacity(regions.pageUnits)
+      const keys = at + DATA + 2 * capacity
       // The last child whose key is below: equal keys may begin there.
       const last = words[at + COUNT] - 1
       let low = 0
@@ -59,8 +63,10 @@ export abstract class TreeSearch extends TreePosition {
       this.pages[level] = page
       this.indexes[level] = low
       page = words[at + DATA + low]
+      count = words[at + DATA + capacity + low]
     }
     this.pages[height] = page
+    this.leafCount = count
     this.least = least
     this.most = most
     return page
@@ -150,44 +156,69 @@ export abstract class TreeSearch extends TreePosition {
     const height = this.height
     const score = this.keyDouble[0]
     let page = this.root
+    let count = this.count
+    let least = Number.NaN
+    let most = Number.NaN
     for (let level = 0; level < height; level++) {
       regions.locate(this.region, page)
       const { words, view, at } = regions
-      const keys = (at + DATA + 2 * this.capacity(regions.pageUnits)) * 4
+      const capacity = this.capacity(regions.pageUnits)
+      const keys = (at + DATA + 2 * capacity) * 4
+      const last = words[at + COUNT] - 1
       let low = 0
-      let high = words[at + COUNT] - 1
-      while (low < high) {
-        const middle = (low + high + 1) >>> 1
+      let high = last
+      // The key of the first child is not used.
+      const lowest = view.getFloat64(keys + 8, true)
+      const expected = expectedAt(score, lowest, view.getFloat64(keys + 8 * last, true), last - 1)
+      let middle = 1 + expected
+      for (let step = expected < 0 ? last : FIRST_STEP; low < high; step += step) {
+        if (middle <= low || middle > high) middle = (low + high + 1) >>> 1
         const key = view.getFloat64(keys + 8 * middle, true)
         if (
           key === score
             ? this.#isFirstAbove(words[at + DATA + middle], level + 1, score, bytes, start, end)
             : key > score
-        )
+        ) {
           high = middle - 1
-        else low = middle
+          middle -= step
+        } else {
+          low = middle
+          middle += step
+        }
       }
+      if (low > 0) least = view.getFloat64(keys + 8 * low, true)
+      if (low < last) most = view.getFloat64(keys + 8 * (low + 1), true)
       this.pages[level] = page
       this.indexes[level] = low
       page = words[at + DATA + low]
+      count = words[at + DATA + capacity + low]
     }
     this.pages[height] = page
     if (page === NO_PAGE) return false
-    this.openLeaf(page)
+    this.openLeaf(page, count)
     const { view } = this
+    const keys = this.slots + KEY_AT
     let low = 0
-    let high = this.leafCount
+    let high = count
     let isFound = false
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const own = view.getFloat64(this.slotAt(middle) + KEY_AT, true)
+    if (Number.isNaN(least)) least = view.getFloat64(keys, true)
+    if (Number.isNaN(most)) most = view.getFloat64(keys + RANKING_SLOT * (count - 1), true)
+    let middle = expectedAt(score, least, most, count)
+    for (let step = middle < 0 ? count : FIRST_STEP; low < high; step += step) {
+      if (middle < low || middle >= high) middle = (low + high) >>> 1
+      const own = view.getFloat64(keys + RANKING_SLOT * middle, true)
       let order = own < score ? -1 : own > score ? 1 : 0
       if (order === 0) {
         order = this.#compareString(this.entryAt(middle), bytes, start, end)
         if (order === 0) isFound = true
       }
-      if (order < 0) low = middle + 1
-      else high = middle
+      if (order < 0) {
+        low = middle + 1
+        middle += step
+      } else {
+        high = middle
+        middle -= step
+      }
     }
     this.goTo(low)
     return isFound
@@ -303,4 +334,14 @@ export abstract class TreeSearch extends TreePosition {
     const { span } = this
     return compareBytes(span.bytes, span.start, span.end, bytes, start, end)
   }
+}
+
+/**
+ * Where a score is expected among `count` scores from `least` to `most`, if they are spread evenly. Negative: that is not
+ * known, and a search by halves is best.
+ */
+function expectedAt(score: number, least: number, most: number, count: number): number {
+  const share = (score - least) / (most - least)
+  if (!(share >= 0)) return share < 0 ? 0 : -1
+  return share < 1 ? (share * count) | 0 : count - 1
 }

@@ -42,16 +42,13 @@ export class Tree extends TreeLeaves {
     this.countAbove(1)
     const i = this.indexes[this.height]
     if (i === 0) this.lowerKeys()
-    const { leaf, leafAt } = this
     const count = this.leafCount
-    const heap = leaf[leafAt + HEAP] + bytes
-    leaf[leafAt + HEAP] = heap
-    leaf[leafAt + COUNT]++
+    const place = this.takePlace(bytes)
     this.leafCount = count + 1
     const slot = this.slotAt(i)
     moveUp(this.bytes, this.view, slot, this.slotAt(count), this.slotBytes)
-    this.view.setUint16(slot, heap, true)
-    this.at = this.end - heap
+    this.view.setUint16(slot, place, true)
+    this.at = this.end - place
     for (let word = 0; word < this.keyWords; word++)
       this.view.setInt32(slot + KEY_AT + 4 * word, this.key[word], true)
     this.save()
@@ -212,7 +209,8 @@ export class Tree extends TreeLeaves {
         }
       }
       const dead = words[at + COUNT] >>> 16
-      const heap = words[at + HEAP]
+      const heap = words[at + HEAP] & 0xffff
+      this.#verifyHoles(words[at + HEAP] >>> 16, heap, dead)
       if (live + dead !== heap) throw new Error(`a leaf with ${live} live and ${dead} dead bytes has ${heap}`)
       if (DATA_BYTES + this.slotBytes * count + heap > units * UNIT_BYTES) throw new Error('a leaf overflows')
       if (count === 0) throw new Error('a leaf is empty')
@@ -228,6 +226,15 @@ export class Tree extends TreeLeaves {
       const below = words[at + DATA + capacity + i]
       if (found.entries - before !== below)
         throw new Error(`${found.entries - before} entries below a child, ${below} counted`)
+    }
+  }
+
+  /** The holes of the open leaf are removed entries. */
+  #verifyHoles(first: number, heap: number, dead: number): void {
+    let bytes = 0
+    for (let hole = first; hole !== 0; hole = this.view.getUint16(this.end - hole, true)) {
+      bytes += this.view.getUint16(this.end - hole + 2, true)
+      if (hole > heap || bytes > dead) throw new Error(`a leaf with ${dead} dead bytes has a hole at ${hole}`)
     }
   }
 

@@ -135,6 +135,64 @@ test('a set finds what was put in, by its hash, also where hashes are equal', ()
   expect(all(tree).sort()).toEqual([...model.keys()].sort())
 })
 
+test('entries that replace removed ones of the same length take no more memory', () => {
+  const { tree, regions, region } = make(TreeKind.SET)
+  const random = seededRandom(3)
+  const members: { hash: number; name: string }[] = []
+  const add = (i: number): void => {
+    const hash = random() | 0
+    const name = `m${String(random() % 1e6).padStart(7 + (i % 3), '0')}`
+    if (tree.seekString(hash, Buffer.from(name), 0, name.length)) return
+    put(tree, Buffer.from(name))
+    members[i] = { hash, name }
+  }
+  const remove = (i: number): void => {
+    const { hash, name } = members[i]
+    expect(tree.seekString(hash, Buffer.from(name), 0, name.length)).toBe(true)
+    tree.remove()
+  }
+  const count = 300
+  for (let i = 0; i < count; i++) add(i)
+  const units = regions.units(region)
+  for (let round = 0; round < 20_000; round++) {
+    const i = random() % count
+    const { hash } = members[i]
+    remove(i)
+    const name = `n${String(round).padStart(7 + (i % 3), '0')}`
+    tree.seekString(hash, Buffer.from(name), 0, name.length)
+    put(tree, Buffer.from(name))
+    members[i] = { hash, name }
+    if (round % 1000 === 0) tree.verify()
+  }
+  tree.verify()
+  expect(regions.units(region)).toBeLessThanOrEqual(units)
+  expect(all(tree).sort()).toEqual(members.map(({ name }) => name).sort())
+})
+
+test.each([
+  ['spread evenly', (n: number) => n * 1.5],
+  ['growing exponentially', (n: number) => 1.01 ** n],
+  ['that are mostly the same', (n: number) => (n % 50 === 0 ? n : 7)],
+  ['with infinities', (n: number) => [Number.NEGATIVE_INFINITY, n, Number.POSITIVE_INFINITY][n % 3]],
+])('a member is found by its score among scores %s', (_, scoreOf) => {
+  const { tree } = make(TreeKind.RANKING)
+  const members = Array.from({ length: 5000 }, (_, n) => ({ score: scoreOf(n), name: Buffer.from(`m${n}`) }))
+  const seek = ({ score, name }: (typeof members)[0]): boolean => {
+    tree.keyDouble[0] = score
+    return tree.seekMember(name, 0, name.length)
+  }
+  const random = seededRandom(8)
+  const order = members.map((member) => ({ member, at: random() })).sort((a, b) => a.at - b.at)
+  for (const { member } of order) {
+    expect(seek(member)).toBe(false)
+    put(tree, member.name)
+  }
+  tree.verify()
+  members.sort((a, b) => a.score - b.score || Buffer.compare(a.name, b.name))
+  expect(all(tree)).toEqual(members.map(({ name }) => name.toString()))
+  expect(members.map((member) => (seek(member) ? tree.rank() : -1))).toEqual(members.map((_, rank) => rank))
+})
+
 test('a set that is filled from its last hash to its first is in order, and finds each', () => {
   const { tree } = make(TreeKind.SET)
   const members = 20_000
