@@ -293,7 +293,7 @@ export class Cluster {
     if (!this.redirects) this.#running?.relocation.relay.flushed(group, tags, path)
   }
 
-  /** Whether a flush is being passed on to nodes other than these: it is not over. */
+  /** Whether a flush that came with this path, or any that began here, is being passed on: it is not over. */
   isPassingFlush(path?: readonly string[]): boolean {
     return this.#running?.relocation.relay.isPassing(path) ?? false
   }

@@ -15,6 +15,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { type Client, deferReply } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
 import {
+  FLUSH_LATER,
   MAX_SHOWN,
   NO_MAJORITY,
   NOT_A_PEER,
@@ -188,11 +189,11 @@ export class Executor {
     }
     // CLIENT PAUSE must not delay heartbeats: other nodes would declare this node dead.
     const mayPause = client.peer === undefined || command.isRouted
-    if (mayPause && this.#host.mustPause(client, command)) return STALLED
+    if (mayPause && this.#host.mustPause(client, command)) return this.#stall(client, command)
     client.lastCommand = command.fullName
     if (this.#routing !== undefined && command.isRouted) {
       const route = this.#routing.route(client, command)
-      if (route === WAIT) return STALLED
+      if (route === WAIT) return this.#stall(client, command)
       client.asking = false
       if (route === COPY) this.#runOnCopy(client, command, mark)
       if (route !== HERE) {
@@ -293,6 +294,17 @@ export class Executor {
     const { isStalled } = this.#context
     this.#context.isStalled = false
     return isStalled
+  }
+
+  /**
+   * The context's command cannot run now, and later ones of its connection wait for it. Not on the control link of
+   * another node, where heartbeats would wait: a flush that has come over it is refused, and sent again.
+   */
+  #stall(client: Client, command: Command): typeof STALLED | typeof DONE {
+    if (client.peer === undefined || command.fanOutOf(this.#context.args) !== 'ok') return STALLED
+    client.isPaused = false
+    this.#context.reply.error(FLUSH_LATER)
+    return DONE
   }
 
   /** Runs a read on this node's hot copies of other nodes' values. */

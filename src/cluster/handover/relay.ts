@@ -5,10 +5,14 @@
  * whose previous owner has not run it yet, and would be handed entries from before the flush. So the previous owner,
  * once it has run the flush, sends it to every node that it released slots to within the last RELAY_MS. It uses the link
  * that carries the entries, so they have arrived by then. That node runs the flush (again), and passes it on in turn
- * (`path`: the nodes that have passed it on).
+ * (`path`: the nodes that have passed it on, and behind the first one the number that it has given to the flush).
  *
  * The flush is not over, and not acknowledged, while it is being passed on: the caller asks again
  * (`isPassing`). So whatever was written meanwhile, and is removed by it, was written while the flush was running.
+ *
+ * What waits: a node that has passed a flush on waits only for what its receiver passes on because of that, which has a
+ * longer path. No path has a node twice, so nodes that have released slots to each other in a circle, and all pass their
+ * own flushes on, never wait for each other.
  */
 
 import { delay, type Timers } from '../../bytes/clock.ts'
@@ -28,12 +32,20 @@ export interface FlushRelayOptions {
   readonly ask: (name: string, group: Group, args: readonly (string | Buffer)[]) => Promise<Reply>
 }
 
+/** A flush on its way to one member. */
+interface Pass {
+  readonly to: string
+  /** The path with which it came here; '': it began here. */
+  readonly from: string
+}
+
 export class FlushRelay {
   readonly #options: FlushRelayOptions
   /** By member: when slots were last released to it, ms since the epoch. */
   readonly #releasedAt = new Map<string, number>()
-  /** The flushes that are being passed on, each to one member. */
-  readonly #passing = new Set<{ readonly to: string }>()
+  readonly #passing = new Set<Pass>()
+  /** The number of flushes that began here and were passed on. */
+  #begun = 0
 
   constructor(options: FlushRelayOptions) {
     this.#options = options
@@ -46,41 +58,43 @@ export class FlushRelay {
   /** A member has died, restarted or left: its successor received nothing from this node. */
   peerGone(name: string): void {
     this.#releasedAt.delete(name)
-    for (const flush of this.#passing) if (flush.to === name) this.#passing.delete(flush)
+    for (const pass of this.#passing) if (pass.to === name) this.#passing.delete(pass)
   }
 
   /** This node has run a flush of the group: of these tags, or without tags of everything. */
   flushed(group: Group, tags: readonly Buffer[] = [], path: readonly string[] = []): void {
     const { instant, relayMs, self } = this.#options
     instant.refresh()
+    // No node has such a name.
+    const next = path.length === 0 ? [self, `#${++this.#begun}`] : [...path, self]
     for (const [name, at] of this.#releasedAt) {
       if (instant.now - at > relayMs) this.#releasedAt.delete(name)
-      else if (!path.includes(name)) void this.#pass(name, group, tags, [...path, self])
+      else if (!path.includes(name)) void this.#pass({ to: name, from: path.join(' ') }, group, tags, next)
     }
   }
 
-  /** Whether a flush is being passed on, except to nodes that have passed it on themselves. */
+  /** Whether a flush that came with this path, or any that began here, is being passed on. */
   isPassing(path: readonly string[] = []): boolean {
-    return [...this.#passing].some(({ to }) => !path.includes(to))
+    const from = path.join(' ')
+    return [...this.#passing].some((pass) => pass.from === from)
   }
 
   close(): void {
     this.#passing.clear()
   }
 
-  async #pass(to: string, group: Group, tags: readonly Buffer[], path: readonly string[]): Promise<void> {
+  async #pass(pass: Pass, group: Group, tags: readonly Buffer[], path: readonly string[]): Promise<void> {
     const { ask, timers } = this.#options
-    const flush = { to }
-    this.#passing.add(flush)
+    this.#passing.add(pass)
     let request = ['PEER', 'FLUSH', path.join(' '), ...tags]
-    while (this.#passing.has(flush)) {
-      const reply = await ask(to, group, request).catch(() => undefined)
+    while (this.#passing.has(pass)) {
+      const reply = await ask(pass.to, group, request).catch(() => undefined)
       // A node of an earlier version replies with an error.
       if (String(reply) === 'OK' || reply instanceof Error) break
       // It has run the flush, and is relaying it.
       if (String(reply) === 'passing') request = ['PEER', 'FLUSHED', path.join(' ')]
       await delay(timers, RETRY_MS)
     }
-    this.#passing.delete(flush)
+    this.#passing.delete(pass)
   }
 }

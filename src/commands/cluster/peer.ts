@@ -135,7 +135,7 @@ export const peerCommands: readonly CommandSpec[] = [
       subcommand({
         name: 'flushed',
         arity: -2,
-        summary: 'Whether no flush is being passed on, except to the nodes of the path.',
+        summary: 'Whether no flush that came with this path, or began here, is being passed on.',
         arguments: [arg('path', 'string', { optional: true })],
         run(c) {
           const path = c.args.count > 2 ? c.args.text(2).split(' ') : []

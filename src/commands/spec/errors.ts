@@ -15,6 +15,8 @@ export const CUT_OFF =
 /** A node has run a flush, and is passing it on to nodes that have just received slots: PEER FLUSHED says when it is done. */
 export const PASSING_FLUSH =
   'TRYAGAIN the flush is being passed on to nodes that were just given slots: repeat it'
+/** A node has not run a flush, as it is paused or asks whether it was declared dead. The node that has sent it repeats it. */
+export const FLUSH_LATER = 'TRYAGAIN the flush cannot run yet on a node that is paused: repeat it'
 /** A group with `onPartition: 'refuse'`. Redis's code for a node that does not reach a majority. */
 export const NO_MAJORITY =
   'CLUSTERDOWN this node holds no leases of a majority of the members, so the group refuses: ask another node, or see CLUSTER INFO'

@@ -2,7 +2,7 @@
 
 import { encodeRequest, type Reply } from '../../cluster/links/request.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
-import { CUT_OFF, PASSING_FLUSH } from '../../commands/spec/errors.ts'
+import { CUT_OFF, FLUSH_LATER, PASSING_FLUSH } from '../../commands/spec/errors.ts'
 import { completeWith, isGone, type ReplyTarget, readReply, writeReply } from './gather.ts'
 import type { Nodes } from './key-reports.ts'
 
@@ -24,6 +24,8 @@ interface FanOutRequest extends ReplyTarget {
 
 /** The interval at which a node is asked whether it has finished relaying a flush, ms. */
 const PASSING_WAIT = 5
+/** The wait before a node that could not run the flush is asked again, ms. */
+const LATER_WAIT = 20
 /** How often a write runs at most, if nodes leave the cluster while it runs. */
 const MAX_ROUNDS = 5
 
@@ -31,7 +33,8 @@ const MAX_ROUNDS = 5
  * Asks all nodes at once. A node that has left has no keys and is ignored. A write (`ok`) also runs on nodes that
  * join meanwhile: they may have taken over keys from a node before it ran the write. If a node leaves before it has
  * run the write, it runs everywhere again: others may have run it before they took over the keys of that node. A node
- * that relays a flush (see `FlushRelay`) is asked again until it has finished.
+ * that relays a flush (see `FlushRelay`) is asked again until it has finished, and one that is paused, or
+ * checks its leases, until it is not.
  */
 export function fanOut(whole: FanOutRequest, { ask, owners, after }: Nodes): void {
   const { request, isCutOff } = whole
@@ -45,15 +48,20 @@ export function fanOut(whole: FanOutRequest, { ask, owners, after }: Nodes): voi
   const askAll = (nodes: readonly number[]): void => {
     missing += nodes.length
     for (const owner of nodes) asked.add(owner)
-    for (const owner of nodes) ask(owner, request, (bytes) => take(owner, bytes))
+    for (const owner of nodes) askOne(owner)
   }
+  const askOne = (owner: number): void => ask(owner, request, (bytes) => take(owner, bytes))
   const askAgain = (owner: number): void => {
     waited += PASSING_WAIT
     ask(owner, PASSED, (bytes) => take(owner, bytes))
   }
   const take = (owner: number, bytes: Buffer): void => {
     const answer = readReply(bytes)
-    if (isWrite && isPassing(answer) && waited < whole.timeout) {
+    if (isWrite && isError(answer, FLUSH_LATER)) {
+      after(LATER_WAIT, () => askOne(owner))
+      return
+    }
+    if (isWrite && isError(answer, PASSING_FLUSH) && waited < whole.timeout) {
       after(PASSING_WAIT, () => askAgain(owner))
       return
     }
@@ -92,6 +100,6 @@ function merge({ merge, reply, random }: FanOutRequest, replies: readonly Reply[
 
 const PASSED = encodeRequest(['PEER', 'FLUSHED'])
 
-function isPassing(answer: Reply): boolean {
-  return answer instanceof Error && answer.message === PASSING_FLUSH
+function isError(answer: Reply, message: string): boolean {
+  return answer instanceof Error && answer.message === message
 }

@@ -109,6 +109,12 @@ export class SimMember {
     this.hasLeft = isDone
   }
 
+  /** As a process that is killed: nothing is handed over. */
+  async end(): Promise<void> {
+    this.#network.unlisten(this.name)
+    await Promise.all([this.cluster.close(), this.server.close(0)])
+  }
+
   get holdsEntries(): boolean {
     return this.groups.some(({ store }) => store.size > 0)
   }

@@ -94,6 +94,16 @@ export class SimSocket extends EventEmitter {
     process.nextTick(() => this.emit('close'))
   }
 
+  /** The connection is lost. */
+  break(): void {
+    if (this.destroyed) return
+    this.arriving.length = 0
+    this.sentAt.length = 0
+    this.emit('error', Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
+    this.destroyed = true
+    process.nextTick(() => this.emit('close'))
+  }
+
   pause(): void {
     this.#isPaused = true
   }
@@ -173,6 +183,14 @@ export class Network {
     accept(far.socket)
     this.send(near, 'connected')
     return near
+  }
+
+  /** All connections between two nodes break: what is under way is lost. */
+  breakLinks(a: string, b: string): void {
+    for (const socket of this.#sockets) {
+      const ends = [socket.at, socket.other?.at]
+      if (ends.includes(a) && ends.includes(b)) socket.break()
+    }
   }
 
   /** What one sends to the other waits, in both directions, until this is called with `false`. */

@@ -7,7 +7,7 @@
  * step the clients send. So with n exceptions every order is tried in which n channels are late by as much as matters.
  */
 
-import { encodeRequest, parseReplies, type Reply } from '../../../src/cluster/links/request.ts'
+import { type Answer, SimConnection } from './connection.ts'
 import { SimMember } from './members.ts'
 import { Network, type SimSocket } from './network.ts'
 
@@ -57,41 +57,6 @@ const PIPELINES = KEYS.map(([a, b]) => {
 })
 /** What a single node answers if both keys hold `0.` before. */
 const WANTED: readonly Answer[] = [4, 'OK', 4, 2, '2.', 2, null, 2, ['4.', null], 'OK', '5.']
-
-type Answer = string | number | null | readonly (string | null)[]
-
-class SimConnection {
-  bytes = Buffer.alloc(0)
-  readonly #socket: SimSocket
-
-  constructor(network: Network, name: string, at: string) {
-    this.#socket = network.connect(name, at)
-    this.#socket.on('data', (chunk: Buffer) => {
-      this.bytes = Buffer.concat([this.bytes, chunk])
-    })
-  }
-
-  send(commands: readonly (readonly string[])[]): void {
-    this.#socket.write(Buffer.concat(commands.map((command) => encodeRequest(command))))
-  }
-
-  /** All replies so far. */
-  get replies(): readonly Answer[] {
-    try {
-      return parseReplies(this.bytes).map(plain)
-    } catch {
-      return []
-    }
-  }
-}
-
-function plain(reply: Reply): Answer {
-  if (Buffer.isBuffer(reply)) return reply.toString()
-  if (reply instanceof Error) return reply.message
-  return Array.isArray(reply)
-    ? reply.map((each) => (each === null ? null : String(each)))
-    : (reply as number | null)
-}
 
 export async function run({ joins, sendAt, holds }: Schedule): Promise<Outcome> {
   const network = new Network(1)

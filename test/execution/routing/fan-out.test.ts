@@ -1,7 +1,7 @@
 // Commands that run on all nodes: which nodes are asked when members join and leave meanwhile, and what a failed reply means.
 
 import { describe, expect, test } from 'vitest'
-import { PASSING_FLUSH } from '../../../src/commands/spec/errors.ts'
+import { FLUSH_LATER, PASSING_FLUSH } from '../../../src/commands/spec/errors.ts'
 import { fanOut, type MergedFanOut } from '../../../src/execution/routing/fan-out.ts'
 import type { Ask } from '../../../src/execution/routing/scatter.ts'
 import { ReplyWriter } from '../../../src/resp/reply.ts'
@@ -76,6 +76,18 @@ describe('a command on all nodes', () => {
       stuck.wait()
     }
     expect(stuck.state.reply).toBe(PASSING)
+  })
+
+  test('waits for a node that cannot run it yet, and asks it alone again', () => {
+    const { state, answer, wait } = fanOutTo('ok', [0, 1])
+    answer(0, '+OK\r\n')
+    for (let i = 0; i < 10; i++) {
+      answer(1, `-${FLUSH_LATER}\r\n`)
+      wait()
+    }
+    expect([state.asked, state.reply]).toEqual([[0, 1, ...Array(10).fill(1)], ''])
+    answer(1, '+OK\r\n')
+    expect(state.reply).toBe('+OK\r\n')
   })
 
   test('fails if a live node has not answered', () => {
