@@ -120,6 +120,7 @@ export class KeyWaits implements Waits, Watcher {
         ended: (each) => this.#remove(each),
         refusalOf: (each) => this.#parts.permissions.refusalOfWaiting(each),
         timedOut: (each) => this.#reply(each, () => wait.timedOut(this.#context)),
+        failed: (each, error) => this.#reply(each, () => this.#context.reply.error(error)),
         timers: group.environment.timers,
         instant: context.instant,
       },

@@ -13,7 +13,7 @@ import type { Context } from '../../telemetry/tracing.ts'
 import { keyName } from '../loading/load-results.ts'
 import type { DeferredCommand } from '../routing/forwarded-request.ts'
 
-const UNBLOCKED = Buffer.from('-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n')
+const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK'
 const NOTHING = Buffer.alloc(0)
 
 interface WaitingCommand extends DeferredCommand {
@@ -33,6 +33,8 @@ interface WaitingParts {
   readonly refusalOf: (waiting: Waiting) => string | undefined
   /** Called when the timeout is over, to reply. */
   readonly timedOut: (waiting: Waiting) => void
+  /** Called to reply with an error, which is counted as one of its command. */
+  readonly failed: (waiting: Waiting, error: string) => void
 }
 
 export class Waiting implements ClientWait, WaitingCommand {
@@ -88,18 +90,18 @@ export class Waiting implements ClientWait, WaitingCommand {
   }
 
   unblock(isError: boolean): void {
-    if (isError) this.finish(UNBLOCKED)
+    if (isError) this.#parts.failed(this, UNBLOCKED)
     else this.#parts.timedOut(this)
   }
 
   cancel(): void {
     // Another node needs some reply to its request; a client of this node is gone.
-    this.finish(this.isExclusive ? NOTHING : UNBLOCKED)
+    this.finish(this.isExclusive ? NOTHING : errorReply(UNBLOCKED))
   }
 
   recheck(): void {
     const refusal = this.#parts.refusalOf(this)
-    if (refusal !== undefined) this.finish(errorReply(refusal))
+    if (refusal !== undefined) this.#parts.failed(this, refusal)
   }
 
   /** The number of its deferred reply to another node; 0: it is a client of this node. */
