@@ -46,13 +46,11 @@ export const clusterMetrics: readonly Metric<ClusterView>[] = [
   gauge(
     'erinys_cluster_slots_unserved',
     'Slots whose owner is down or not known.',
-    ({ report: { members }, slotCounts }) => {
+    ({ cluster: { owners }, report: { members }, slotCounts }) => {
       const serving = members.filter(({ state }) => state !== 'down' && state !== 'unknown')
       let served = 0
-      let all = 0
-      for (const count of slotCounts.values()) all += count
       for (const { index } of serving) served += slotCounts[index]
-      return all - served
+      return owners.length - served
     },
   ),
   gauge(

@@ -75,8 +75,9 @@ export class MetricsText implements Samples {
     const name = this.#name
     const prefix = `${name}_bucket{${own === '' ? '' : `${own},`}le="`
     const shown = this.#format === 'openmetrics' ? exemplars : undefined
+    const texts = limitTexts(limits, this.#format)
     for (let i = 0; i < limits.length; i++)
-      this.#lines.push(`${prefix}${this.#limit(limits[i])}"} ${number(counts[i])}${exemplarText(shown?.[i])}`)
+      this.#lines.push(prefix + texts[i] + number(counts[i]) + exemplarText(shown?.[i]))
     this.#lines.push(
       `${prefix}+Inf"} ${number(count)}${exemplarText(shown?.[limits.length])}`,
       `${name}_sum${braced(own)} ${number(sum)}`,
@@ -105,11 +106,24 @@ export class MetricsText implements Samples {
       `# HELP ${family} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')}`,
     )
   }
+}
 
-  /** OpenMetrics writes limits as floating point numbers. */
-  #limit(limit: number): string {
-    return this.#format === 'openmetrics' && Number.isInteger(limit) ? `${limit}.0` : String(limit)
+/** Limits as text, by format: they are constant, and to write a fraction takes as long as the rest of its line. */
+const LIMIT_TEXTS: Readonly<Record<MetricsFormat, WeakMap<readonly number[], readonly string[]>>> = {
+  prometheus: new WeakMap(),
+  openmetrics: new WeakMap(),
+}
+
+/** What stands between the name of a bucket's label and its count. */
+function limitTexts(limits: readonly number[], format: MetricsFormat): readonly string[] {
+  let texts = LIMIT_TEXTS[format].get(limits)
+  if (texts === undefined) {
+    // OpenMetrics writes limits as floating point numbers.
+    const suffix = (limit: number) => (format === 'openmetrics' && Number.isInteger(limit) ? '.0' : '')
+    texts = limits.map((limit) => `${limit}${suffix(limit)}"} `)
+    LIMIT_TEXTS[format].set(limits, texts)
   }
+  return texts
 }
 
 /** The exemplar after the count of a bucket (OpenMetrics 1.0.0, "Exemplars"). */
