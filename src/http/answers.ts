@@ -14,9 +14,11 @@ import {
 import type { HttpConnection } from './connections.ts'
 import { Exchange } from './exchange.ts'
 import type { Services } from './ports.ts'
+import { ambiguityOf } from './requests/ambiguous.ts'
 import { requireAccess, userOf } from './requests/authorization.ts'
 import { GoneError, RefusedError, Uploads } from './requests/body.ts'
 import type { OriginCheck } from './requests/origin-check.ts'
+import { checkQuery } from './requests/query.ts'
 import { allowed, foreignProblem, overloaded, unknownMethod, unknownRoute } from './requests/refused.ts'
 import { readTarget, type Target } from './requests/target.ts'
 import { corsHeaders, preflightHeaders } from './responses/cors.ts'
@@ -69,11 +71,17 @@ export class Answers {
     let cors: Headers | undefined
     try {
       if (this.#stats.activeRequests > MAX_ACTIVE) throw new RefusedError(overloaded(MAX_ACTIVE))
+      const ambiguity = ambiguityOf(request)
+      if (ambiguity !== undefined) {
+        response.shouldKeepAlive = false
+        throw new RefusedError(ambiguity)
+      }
       const method = request.method ?? ''
       const target = readTarget(request.url ?? '')
       const { headers } = request
       const foreign = this.#check.problemOf(headers, target.authority, method)
-      if (foreign !== undefined) throw new RefusedError(foreignProblem(foreign, headers.host ?? ''))
+      if (foreign !== undefined)
+        throw new RefusedError(foreignProblem(foreign, target.authority ?? headers.host ?? ''))
       cors = corsHeaders(this.#check.allowedOrigin(headers.origin))
       if (method === 'OPTIONS') {
         this.#answerOptions(response, target, cors)
@@ -94,6 +102,7 @@ export class Answers {
       const { route, names, values } = found
       ;(response as OwnResponse)[ROUTE_STATS] = this.#routeStats.get(route)
       connection.lastCommand = route.access === 'public' ? '' : route.access.command
+      if (target.query !== '') checkQuery(target.query, route)
       const services = this.#services
       const user = userOf(services.gate, headers.authorization, connection.address, route)
       const caller = connection.callerFor(user)

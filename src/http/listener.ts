@@ -7,12 +7,12 @@ import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import type { HttpOptions } from './options.ts'
 import { PlainConnection, type PlainHandlers, type PlainLimits } from './plain/connection.ts'
 import type { GatewayLog } from './ports.ts'
+import { MAX_HEADERS } from './requests/ambiguous.ts'
 import { type Problem, problemBody } from './responses/problem.ts'
 import { addProblem, type Headers, headerLines } from './responses/responder.ts'
 
 /** Longer headers are refused with 431. Keys of 8 KiB fit, percent-encoded as a whole. */
 const MAX_HEADER_BYTES = 32 * 1024
-const MAX_HEADERS = 100
 
 /** How long a connection without a request stays open, ms; and how long a request may take to arrive, without its body. */
 const IDLE_MS = 60_000
@@ -125,7 +125,8 @@ export class HttpListener {
       insecureHTTPParser: false,
     }
     const server = tls === undefined ? createServer(limits) : createSecureServer({ ...limits, ...tls })
-    server.maxHeadersCount = MAX_HEADERS
+    // One more shows that there are too many: Node.js drops what is above its limit.
+    server.maxHeadersCount = MAX_HEADERS + 1
     // A connection without any traffic, such as one whose client does not read.
     server.setTimeout(options.timeout)
     this.#takeConnections(server, tls === undefined ? 'connection' : 'secureConnection')

@@ -1,6 +1,7 @@
 // Recognizes plain reads in the bytes of a connection: GET or HEAD of a value, in a request that has arrived as a whole.
 
 import type { IncomingHttpHeaders } from 'node:http'
+import { MAX_HEADERS } from '../requests/ambiguous.ts'
 
 /*
  * Only unambiguous requests are recognized: no query, no body, no web origin, no header twice, and strictly by the
@@ -81,7 +82,9 @@ export class PlainRequestReader {
 function plainHeaders(lines: string): IncomingHttpHeaders | undefined {
   const headers: NodeJS.Dict<string> = Object.create(null)
   const end = lines.length - 2
+  let count = 0
   for (let at = 0; at < end; at = HEADER_LINE.lastIndex) {
+    if (++count > MAX_HEADERS) return undefined
     HEADER_LINE.lastIndex = at
     const line = HEADER_LINE.exec(lines)
     if (line === null) return undefined

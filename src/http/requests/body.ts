@@ -36,7 +36,7 @@ export class Uploads {
    * Receives a body, and counts it until it was used: a write may wait for its origin for long.
    * @param most the most bytes that it may have
    * @param begin called once it is sure that the body is wanted (`Expect: 100-continue`)
-   * @throws RefusedError for one that is too large, before it is received if it says so; GoneError
+   * @throws RefusedError for one that is coded, or too large, before it is received if it says so; GoneError
    */
   async receive<Result>(
     request: IncomingMessage,
@@ -44,6 +44,8 @@ export class Uploads {
     begin: () => void,
     use: (body: Buffer) => Result | Promise<Result>,
   ): Promise<Result> {
+    const coding = request.headers['content-encoding']
+    if (coding !== undefined && coding.trim().toLowerCase() !== 'identity') throw coded(coding)
     const declared = request.headers['content-length']
     const length = declared === undefined ? undefined : Number(declared)
     if (length !== undefined && length > most) throw tooLarge(length, most)
@@ -84,6 +86,12 @@ export class Uploads {
     const detail = `bodies of ${this.#bytes} bytes are being received or written, the most is ${this.#most} (http.maxUploads)`
     return new RefusedError({ status: 503, type: 'overloaded', detail, retryAfter: 1 })
   }
+}
+
+/** Bodies are not decoded; and a value would be served without the coding. */
+function coded(coding: string): RefusedError {
+  const detail = `got Content-Encoding: ${coding.slice(0, 80)}; send the body without a coding`
+  return new RefusedError({ status: 415, type: 'unsupported-media-type', detail })
 }
 
 function tooLarge(bytes: number, most: number): RefusedError {

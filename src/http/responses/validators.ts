@@ -25,6 +25,11 @@ export function isNotModified(header: string | undefined, tag: string): boolean 
   return header.split(',').some((each) => each.trim().replace(/^W\//, '') === tag)
 }
 
+/** Whether a condition `If-Match` names the body. Weak validators never do (RFC 9110, section 13.1.1). */
+export function isMatched(header: string, tag: string): boolean {
+  return header.trim() === '*' || header.split(',').some((each) => each.trim() === tag)
+}
+
 /** The first and the last byte. */
 export interface ByteRange {
   readonly first: number

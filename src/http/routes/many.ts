@@ -27,6 +27,9 @@ const MAX_NAMED = 20
 
 const TRAILER = 'X-Problems'
 
+const LONE_SURROGATE = /\p{Surrogate}/u
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
+
 export const manyRoutes: readonly Route[] = [
   {
     method: 'POST',
@@ -175,13 +178,16 @@ async function write(response: ServerResponse, text: string): Promise<void> {
 function keysIn(body: Buffer): readonly string[] {
   let parsed: unknown
   try {
-    parsed = JSON.parse(body.toString('utf8'))
+    parsed = JSON.parse(UTF8.decode(body))
   } catch {
     throw new BadRequestError('the body is not JSON: wants an array of keys')
   }
   if (!Array.isArray(parsed) || !parsed.every((each) => typeof each === 'string'))
     throw new BadRequestError('the body is not a JSON array of strings, the keys')
-  return [...new Set(parsed as string[])]
+  const keys = parsed as string[]
+  if (keys.some((key) => LONE_SURROGATE.test(key)))
+    throw new BadRequestError('a key has half of a surrogate pair, which stands for no bytes')
+  return [...new Set(keys)]
 }
 
 /** @throws BadRequestError */

@@ -1,10 +1,12 @@
 // One value: read, written, removed, purged.
 
-import { wholeReply } from '../../cluster/links/request.ts'
+import { type Reply, wholeReply } from '../../cluster/links/request.ts'
 import type { Group } from '../../group/group.ts'
 import { CLOSING, type Exchange } from '../exchange.ts'
 import type { Read } from '../read.ts'
+import { RefusedError } from '../requests/body.ts'
 import { lifetimeOf, listOf } from '../requests/fields.ts'
+import { PRECONDITION_FAILED, preconditionOf } from '../requests/preconditions.ts'
 import { BadRequestError } from '../requests/target.ts'
 import { codingFor, compressed } from '../responses/compression.ts'
 import { type Fetched, readFetched } from '../responses/fetched.ts'
@@ -12,7 +14,7 @@ import { addCourse, addFreshness } from '../responses/freshness.ts'
 import { jsonOf, type TextEncoding } from '../responses/json-value.ts'
 import { problemIn, quote } from '../responses/problem.ts'
 import type { Headers } from '../responses/responder.ts'
-import { entityTag, isNotModified, rangeOf } from '../responses/validators.ts'
+import { entityTag, isMatched, isNotModified, rangeOf } from '../responses/validators.ts'
 import { problem, type Route, type RouteParameter } from '../route.ts'
 
 const GROUP: RouteParameter = {
@@ -59,6 +61,9 @@ export const FAILURES = {
   504: problem('The origin has not answered in time (`origin-timeout`).'),
 } as const
 
+const CONDITION = problem('There is a value, or none, against the condition (`precondition-failed`).')
+const UNSUPPORTED = problem('The condition cannot be checked (`unsupported-condition`).')
+
 /** The route that reads a value, and the access that it needs. */
 export const READ_OPERATION = 'getValue'
 export const READ_ACCESS = { command: 'fetch', of: 'key' } as const
@@ -76,6 +81,7 @@ export const valueRoutes: readonly Route[] = [
       ...KEYED,
       ENCODING,
       header('If-None-Match', 'Validators of versions that the client has.'),
+      header('If-Match', 'Validators of versions, one of which the client wants.'),
       header('Range', 'One range of bytes, such as `bytes=0-99`.'),
       header('If-Range', 'The validator of the version that the range is of.'),
     ],
@@ -95,6 +101,7 @@ export const valueRoutes: readonly Route[] = [
       206: { description: 'The range of bytes.', content: { 'application/octet-stream': {} } },
       304: { description: 'The client has this version.' },
       404: UNKNOWN_GROUP,
+      412: problem('The value is another version (`precondition-failed`).'),
       406: problem('The value has bytes that JSON cannot express (`not-text`): ask with `encoding`.'),
       416: problem('The value has no such bytes.'),
       ...FAILURES,
@@ -117,13 +124,18 @@ export const valueRoutes: readonly Route[] = [
         schema: { type: 'string' },
       },
       header('X-Tags', 'Its tags, separated by commas.'),
+      header('If-None-Match', '`*`: only if there is no value.'),
+      header('If-Match', '`*`: only if there is a value.'),
     ],
     body: { description: 'The value.', content: { '*/*': { type: 'string', format: 'binary' } } },
     responses: {
       204: { description: 'It is written.' },
       403: problem('The group refuses writes (`writes-refused`), or the user may not write.'),
       404: problem('There is no such group.'),
+      412: CONDITION,
       413: problem('The body is larger than the group or the node allows.'),
+      415: problem('The body has a `Content-Encoding` (`unsupported-media-type`).'),
+      501: UNSUPPORTED,
       ...FAILURES,
     },
     access: { command: 'set', of: 'key' },
@@ -135,11 +147,13 @@ export const valueRoutes: readonly Route[] = [
     operation: 'deleteValue',
     tag: 'Values',
     summary: 'Removes a value, also from the origin where the group writes through or behind.',
-    parameters: KEYED,
+    parameters: [...KEYED, header('If-Match', '`*`: only if there is a value.')],
     responses: {
       204: { description: 'It is removed.' },
       403: problem('The group refuses writes (`writes-refused`), or the user may not write.'),
       404: UNKNOWN_GROUP,
+      412: CONDITION,
+      501: UNSUPPORTED,
       ...FAILURES,
     },
     access: { command: 'del', of: 'key' },
@@ -195,7 +209,9 @@ function answer(read: Read, group: Group, fetched: Fetched, isForwarded: boolean
   // Another representation has another validator.
   const tag = coding === undefined ? own : `${own.slice(0, -1)}-${coding}"`
   headers.push('ETag', tag)
-  if (isNotModified(asked['if-none-match'], tag)) read.send(304, headers)
+  const condition = asked['if-match']
+  if (condition !== undefined && !isMatched(condition, tag)) read.problem(PRECONDITION_FAILED, ['ETag', tag])
+  else if (isNotModified(asked['if-none-match'], tag)) read.send(304, headers)
   else if (coding !== undefined) {
     headers.push('Content-Encoding', coding)
     void compressed(body, coding).then(
@@ -235,18 +251,36 @@ export function encodingOf({ target }: Pick<Read, 'target'>): TextEncoding {
 async function putValue(exchange: Exchange): Promise<void> {
   const group = exchange.group
   const key = exchange.key
+  const condition = preconditionOf(exchange.headers, ['exists', 'absent'])
+  if (exchange.header('content-range') !== undefined)
+    throw new BadRequestError('got Content-Range: a part of a value cannot be written')
   const ttl = lifetimeOf(exchange.query.get('ttl'))
   const tags = listOf(exchange.header('x-tags'), ',')
   const options: (string | Buffer)[] = []
   if (ttl !== undefined) options.push('PX', String(ttl))
   if (tags.length > 0) options.push('TAGS', String(tags.length), ...tags)
+  if (condition !== undefined) {
+    // So that a value counts that only the origin has: the command sees only what is cached.
+    if ((await exists(exchange, group)) !== (condition === 'exists'))
+      throw new RefusedError(PRECONDITION_FAILED)
+    options.push(condition === 'exists' ? 'XX' : 'NX')
+  }
   const most = Math.min(group.maxBytes, exchange.services.host.protoMaxBulkLen)
-  await exchange.body(most, (body) => exchange.ask(group, 'SET', key, body, ...options))
+  const reply = await exchange.body(most, (body) => exchange.ask(group, 'SET', key, body, ...options))
+  if (reply === null) throw new RefusedError(PRECONDITION_FAILED)
   exchange.send(204, [])
 }
 
 async function deleteValue(exchange: Exchange): Promise<void> {
   const group = exchange.group
+  const condition = preconditionOf(exchange.headers, ['exists'])
+  if (condition !== undefined && !(await exists(exchange, group))) throw new RefusedError(PRECONDITION_FAILED)
   await exchange.ask(group, 'DEL', exchange.key)
   exchange.send(204, [])
+}
+
+/** Whether there is a value, in the cache or at the origin, which is then loaded. */
+async function exists(exchange: Exchange, group: Group): Promise<boolean> {
+  const fetched = (await exchange.ask(group, 'FETCH', exchange.key)) as readonly Reply[]
+  return String(fetched[1]) !== 'none'
 }
