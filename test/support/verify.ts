@@ -11,7 +11,8 @@ export function verifyStore(store: Store): void {
   do {
     cursor = store.keyspace.walk(cursor, 1000, (ref) => {
       const type = store.records.type(ref)
-      if (type === ValueType.SORTED_SET) store.sortedSets.verify(ref)
+      if (type === ValueType.LIST) store.lists.verify(ref)
+      else if (type === ValueType.SORTED_SET) store.sortedSets.verify(ref)
       else if (type === ValueType.HASH) store.hashes.verify(ref)
       else if (type === ValueType.STREAM) verifyStream(store.streams.open(ref))
     })

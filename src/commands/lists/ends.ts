@@ -33,7 +33,7 @@ function push(c: Context, isLeft: boolean, isCreated: boolean): void {
     length += pushed
   } else
     for (let i = 2; i < args.count; i++, length++)
-      ref = lists.insert(ref, isLeft ? 0 : length, args.buf, args.start[i], args.end[i])
+      ref = lists.push(ref, isLeft, args.buf, args.start[i], args.end[i])
   collections.finish(ref, length)
   c.reply.integer(length)
 }

@@ -18,13 +18,13 @@ export function moveElement(c: Context, source: Ref, fromLeft: boolean, toLeft: 
   const target = findCollection(c, 2, ValueType.LIST)
   if (target === undefined) return false
   const length = lists.length(source)
-  lists.seek(source, fromLeft ? 0 : length - 1)
+  lists.seekEnd(source, fromLeft)
   const element = lists.span.copy()
   if (target === source) {
     c.reply.bulk(element, 0, element.length)
     if (length === 1) return true
     const rest = lists.remove(source, fromLeft ? 0 : length - 1)
-    const turned = lists.insert(rest, toLeft ? 0 : length - 1, element, 0, element.length)
+    const turned = lists.push(rest, toLeft, element, 0, element.length)
     collections.finish(turned, length)
     return true
   }
@@ -34,9 +34,8 @@ export function moveElement(c: Context, source: Ref, fromLeft: boolean, toLeft: 
   else lists.remove(source, fromLeft ? 0 : length - 1)
   // Creating a record, and finishing one, may move or evict others: the source is complete by now.
   const list = target === NULL_REF ? createCollection(c, 2, ValueType.LIST) : target
-  const end = lists.length(list)
-  const pushed = lists.insert(list, toLeft ? 0 : end, element, 0, element.length)
-  collections.finish(pushed, end + 1)
+  const pushed = lists.push(list, toLeft, element, 0, element.length)
+  collections.finish(pushed, lists.length(pushed))
   return true
 }
 

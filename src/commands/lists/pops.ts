@@ -17,10 +17,9 @@ export function popElements(c: Context, ref: Ref, isLeft: boolean, count: number
   // The record is removed as a whole if nothing is left.
   const rest = length - count
   if (count === 1) {
-    const index = isLeft ? 0 : rest
-    lists.seek(ref, index)
+    lists.seekEnd(ref, isLeft)
     replySpan(c)
-    collections.finish(rest === 0 ? ref : lists.removeRead(ref, index), rest)
+    collections.finish(rest === 0 ? ref : lists.removeRead(ref, isLeft ? 0 : rest), rest)
     return
   }
   if (isLeft) lists.seek(ref, 0)

@@ -3,9 +3,10 @@
 
 import { hashBytes } from '../../bytes/hash.ts'
 import { PACKED_BYTES, PACKED_ELEMENTS } from '../types/collections.ts'
+import { elementBytes } from '../types/list/element.ts'
 import type { StreamId } from '../types/stream/id.ts'
 import { isSeparate, memberBytes, stringBytes, TREE_SLACK } from '../types/tree/layout.ts'
-import { TreeSize } from '../types/tree/size.ts'
+import { SLOT_BYTES, TreeSize } from '../types/tree/size.ts'
 import type { ByteRange } from './byte-range.ts'
 import type { RdbSink } from './sink.ts'
 import { PendingTable } from './stream/pending-table.ts'
@@ -115,9 +116,16 @@ export class Survey implements RdbSink {
   }
 
   element(element: ByteRange): boolean {
-    this.#add(element.length)
-    this.#addString(this.#elements, this.type === 'list' ? 0 : HASH_BYTES, element.length)
-    return this.type === 'list' || this.#names.add(element)
+    const { length } = element
+    this.#add(length)
+    const separate = isSeparate(length) ? length : 0
+    if (this.type === 'list') {
+      // Other trees have a slot for each entry.
+      this.#elements.add(elementBytes(element.bytes, element.start, element.end) - SLOT_BYTES, separate)
+      return true
+    }
+    this.#elements.add(HASH_BYTES + stringBytes(length), separate)
+    return this.#names.add(element)
   }
 
   field(field: ByteRange, value: ByteRange, deadline: number): boolean {
@@ -172,10 +180,6 @@ export class Survey implements RdbSink {
   #add(bytes: number): void {
     this.count++
     this.#bytes += bytes
-  }
-
-  #addString(tree: TreeSize, keyBytes: number, length: number): void {
-    tree.add(keyBytes + stringBytes(length), isSeparate(length) ? length : 0)
   }
 
   /** A member with a score is in two trees, which share its page if it is long. */

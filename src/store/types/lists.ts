@@ -1,7 +1,8 @@
-// Lists: packed while they are small, then a tree whose entries are elements in order.
+// Lists: packed while they are small, then in leaves of a region (`list/`).
 
 import type { Ref } from '../arena.ts'
 import { type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
+import { ListTree } from './list/list-tree.ts'
 import {
   contentStart,
   PACKED_HEADER_BYTES,
@@ -14,13 +15,13 @@ import {
 } from './packed.ts'
 import type { Span } from './span.ts'
 import type { Strings } from './string-list.ts'
-import { stringBytes, TreeKind } from './tree/layout.ts'
 
 /** Indexes begin at 0 and must be in range. Calls that change a list return its record, possibly moved. */
 export class Lists {
   /** The element that was read. */
   readonly span: Span
   readonly #parts: Collections
+  readonly #tree: ListTree
   /** The region that is being walked; 0: a packed list, whose next element is at `#at`. */
   #region = 0
   #at = 0
@@ -30,11 +31,25 @@ export class Lists {
 
   constructor(parts: Collections) {
     this.#parts = parts
+    this.#tree = new ListTree(parts.regions)
     this.span = parts.span
   }
 
   length(ref: Ref): number {
     return this.#parts.length(ref)
+  }
+
+  /** Inserts an element before the first one, or behind the last one. */
+  push(ref: Ref, isLeft: boolean, bytes: Uint8Array, start: number, end: number): Ref {
+    const parts = this.#parts
+    const region = parts.regionOf(ref)
+    if (region === 0) return this.insert(ref, isLeft ? 0 : packedCount(parts.records), bytes, start, end)
+    const own = parts.begin(ref)
+    const tree = this.#tree
+    tree.open(region)
+    tree.seekEdge(!isLeft)
+    tree.insert(bytes, start, end)
+    return own
   }
 
   /** Inserts an element before `index`, or at the end if that is the length. */
@@ -59,16 +74,15 @@ export class Lists {
   /** Inserts elements, more than PACKED_ELEMENTS, at the end; with `order` those with these indexes. */
   load(ref: Ref, elements: Strings, order?: Int32Array): Ref {
     const parts = this.#parts
-    const { tree } = parts
+    const tree = this.#tree
     const paged = parts.regionOf(ref) === 0 ? this.#page(ref) : parts.begin(ref)
-    tree.open(parts.regionOf(paged), TreeKind.LIST)
-    tree.seekEnd()
+    tree.open(parts.regionOf(paged))
+    tree.seekEdge(true)
     const { bytes, starts, ends } = elements
     const count = order === undefined ? elements.count : order.length
     for (let at = 0; at < count; at++) {
       const i = order === undefined ? at : order[at]
-      tree.append(stringBytes(ends[i] - starts[i]))
-      tree.writeString(tree.stringsAt, bytes, starts[i], ends[i])
+      tree.append(bytes, starts[i], ends[i])
     }
     tree.endAppending()
     return paged
@@ -76,13 +90,14 @@ export class Lists {
 
   /** Replaces the element at `index`. */
   set(ref: Ref, index: number, bytes: Uint8Array, start: number, end: number): Ref {
-    const { store, records, tree } = this.#parts
+    const { store, records } = this.#parts
     const region = this.#parts.regionOf(ref)
     if (region !== 0) {
       const own = this.#parts.begin(ref)
-      tree.open(region, TreeKind.LIST)
+      const tree = this.#tree
+      tree.open(region)
       tree.seekRank(index)
-      if (tree.overwriteString(tree.stringsAt, bytes, start, end)) return own
+      if (tree.overwrite(bytes, start, end)) return own
       tree.remove()
       return this.#insertPaged(own, region, index, bytes, start, end)
     }
@@ -100,12 +115,12 @@ export class Lists {
 
   /** Removes `count` elements from `index` on. */
   remove(ref: Ref, index: number, count = 1): Ref {
-    const { records, tree } = this.#parts
+    const { records } = this.#parts
     const region = this.#parts.regionOf(ref)
     if (region !== 0) {
       const own = this.#parts.begin(ref)
-      tree.open(region, TreeKind.LIST)
-      tree.removeRange(index, count)
+      this.#tree.open(region)
+      this.#tree.removeRange(index, count)
       return own
     }
     const all = packedCount(records)
@@ -116,21 +131,38 @@ export class Lists {
     return this.#parts.cut(ref, from, to, count)
   }
 
-  /** Removes the element at `index`, which `seek` has read. Nothing else may have been called between. */
+  /** Removes the element at `index`, which `seek` or `seekEnd` has read. Nothing else may have been called between. */
   removeRead(ref: Ref, index: number): Ref {
     if (this.#region === 0) return this.remove(ref, index)
-    this.#parts.tree.remove()
+    this.#tree.remove()
     return this.#parts.begin(ref)
+  }
+
+  /** Reads the first or the last element of a list that is not empty. */
+  seekEnd(ref: Ref, isLeft: boolean): void {
+    const parts = this.#parts
+    const region = parts.regionOf(ref)
+    if (region === 0) {
+      this.seek(ref, isLeft ? 0 : packedCount(parts.records) - 1)
+      return
+    }
+    const tree = this.#tree
+    this.#region = region
+    tree.open(region)
+    tree.seekEdge(!isLeft)
+    if (!isLeft) tree.previous()
+    tree.read(this.span)
   }
 
   /** Reads the element at `index`; `next` reads the ones after it. False: there is none. */
   seek(ref: Ref, index: number): boolean {
-    const { records, tree } = this.#parts
+    const { records } = this.#parts
     this.#region = this.#parts.regionOf(ref)
     if (this.#region !== 0) {
-      tree.open(this.#region, TreeKind.LIST)
+      const tree = this.#tree
+      tree.open(this.#region)
       if (!tree.seekRank(index)) return false
-      tree.readString(tree.stringsAt, this.span)
+      tree.read(this.span)
       return true
     }
     const count = packedCount(records)
@@ -142,15 +174,15 @@ export class Lists {
 
   /** Reads the next element. The list must not have changed since `seek`. False: there is none. */
   next(): boolean {
-    const { records, tree } = this.#parts
     if (this.#region !== 0) {
+      const tree = this.#tree
       if (!tree.next()) return false
-      tree.readString(tree.stringsAt, this.span)
+      tree.read(this.span)
       return true
     }
     if (this.#left === 0) return false
     this.#left--
-    this.#at = readPacked(records, this.#at, this.span)
+    this.#at = readPacked(this.#parts.records, this.#at, this.span)
     return true
   }
 
@@ -167,31 +199,24 @@ export class Lists {
 
   /** Reads the element before. False: there is none. */
   previous(): boolean {
-    const { records, tree } = this.#parts
     if (this.#region !== 0) {
+      const tree = this.#tree
       if (!tree.previous()) return false
-      tree.readString(tree.stringsAt, this.span)
+      tree.read(this.span)
       return true
     }
     if (this.#left === 0) return false
-    readPacked(records, this.#offsets[--this.#left], this.span)
+    readPacked(this.#parts.records, this.#offsets[--this.#left], this.span)
     return true
   }
 
   #insertPaged(ref: Ref, region: number, index: number, bytes: Uint8Array, start: number, end: number): Ref {
     const own = this.#parts.begin(ref)
-    const { tree } = this.#parts
-    tree.open(region, TreeKind.LIST)
+    const tree = this.#tree
+    tree.open(region)
     tree.seekRank(index)
-    this.#insert(bytes, start, end)
+    tree.insert(bytes, start, end)
     return own
-  }
-
-  /** Inserts an element at the position of the tree. */
-  #insert(bytes: Uint8Array, start: number, end: number): void {
-    const { tree } = this.#parts
-    tree.insert(stringBytes(end - start))
-    tree.writeString(tree.stringsAt, bytes, start, end)
   }
 
   /** Where the packed element at `index` of the located list begins in its segment. */
@@ -204,16 +229,27 @@ export class Lists {
 
   /** Moves a packed list into a region. */
   #page(ref: Ref): Ref {
-    const { store, tree } = this.#parts
-    const moving = store.copyValue(ref)
+    const tree = this.#tree
+    const moving = this.#parts.store.copyValue(ref)
     const paged = this.#parts.page(ref)
-    tree.open(this.#parts.regionOf(paged), TreeKind.LIST)
+    tree.open(this.#parts.regionOf(paged))
     for (let at = PACKED_HEADER_BYTES; at < moving.length; ) {
       const next = skipString(moving, at)
-      tree.seekRank(tree.count)
-      this.#insert(moving, contentStart(moving, at), next)
+      tree.seekEdge(true)
+      tree.insert(moving, contentStart(moving, at), next)
       at = next
     }
     return paged
+  }
+
+  /** Throws when a list contradicts itself. For tests. */
+  verify(ref: Ref): void {
+    const { regions } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    if (region === 0) return
+    this.#tree.open(region)
+    const pages = this.#tree.verify()
+    if (pages !== regions.pages(region))
+      throw new Error(`${pages} of ${regions.pages(region)} pages are used`)
   }
 }

@@ -8,7 +8,7 @@ import { PAGE_HEADER_WORDS } from '../region/pages.ts'
  * in the order of their keys, or, in a list, where they were put.
  *
  *   kind     key of an entry        words   then                         order
- *   LIST     –                      0       element                      as inserted
+ *   LIST     –                      0       element                      as inserted; leaves of its own (`list/leaves.ts`)
  *   SET      hash of the member     1       member                       unsigned hash; equal ones in any order
  *   HASH     hash of the field      1       field, value                 the same
  *   SCORES   hash of the member     1       score (double), member       the same

@@ -7,7 +7,7 @@ import { LAYOUT } from './layout.ts'
 const LEAF_BYTES = LAYOUT.LEAF_UNITS * UNIT_BYTES
 
 /** The slot of an entry, in the leaf. */
-const SLOT_BYTES = 2
+export const SLOT_BYTES = 2
 /** Upper bound of the bytes that a leaf needs in an inner page and in the page table. */
 const LINK_BYTES = 48
 

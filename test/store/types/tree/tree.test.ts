@@ -1,7 +1,6 @@
 // The tree of large collections against plain arrays.
 
-import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Arena } from '../../../../src/store/arena.ts'
 import { Regions } from '../../../../src/store/types/regions.ts'
 import { compareBytes } from '../../../../src/store/types/span.ts'
@@ -40,70 +39,6 @@ function all(tree: Tree): string[] {
   for (let is = tree.seekRank(0); is; is = tree.next()) found.push(text(tree))
   return found
 }
-
-/** Short ones, ones with a length of two bytes, and ones with pages of their own. */
-const element = fc.oneof(
-  { weight: 8, arbitrary: fc.nat(1000).map((n) => `e${n}`) },
-  { weight: 1, arbitrary: fc.integer({ min: 0, max: 700 }).map((n) => 'm'.repeat(n)) },
-  { weight: 1, arbitrary: fc.integer({ min: 500, max: 6000 }).map((n) => 'l'.repeat(n)) },
-)
-
-describe('a list', () => {
-  test('is what an array would be', () => {
-    const step = fc.record({ at: fc.nat(), element, how: fc.nat(9), times: fc.integer({ min: 1, max: 40 }) })
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-        const { tree, regions, region } = make(TreeKind.LIST)
-        const model: string[] = []
-        for (const { at, element, how, times } of steps)
-          for (let i = 0; i < times; i++) {
-            const index = model.length === 0 ? 0 : (at + i * 7) % model.length
-            if (how < 6 || model.length === 0) {
-              const to = how === 0 ? 0 : how < 3 ? model.length : index
-              tree.seekRank(to)
-              put(tree, Buffer.from(element, 'latin1'))
-              model.splice(to, 0, element)
-            } else {
-              expect(tree.seekRank(index)).toBe(true)
-              expect(text(tree)).toBe(model[index])
-              expect(tree.rank()).toBe(index)
-              tree.remove()
-              model.splice(index, 1)
-            }
-          }
-        tree.verify()
-        expect(all(tree)).toEqual(model)
-        expect(tree.count).toBe(model.length)
-        const backwards: string[] = []
-        for (let is = model.length > 0 && tree.seekRank(model.length - 1); is; is = tree.previous())
-          backwards.unshift(text(tree))
-        expect(backwards).toEqual(model)
-        expect(regions.units(region)).toBeGreaterThan(0)
-      }),
-    )
-  })
-
-  test('of 100,000 elements, pushed at both ends and drained, gives all memory back', () => {
-    const { arena, regions, region, tree } = make(TreeKind.LIST)
-    const before = arena.liveUnits
-    for (let i = 0; i < 100_000; i++) {
-      tree.seekRank(i % 2 === 0 ? 0 : tree.count)
-      put(tree, Buffer.from(`element ${i}`))
-    }
-    tree.verify()
-    // 2 bytes for the slot, 1 for the length.
-    expect(arena.liveUnits * 8).toBeLessThan(100_000 * (13 + 3) * 1.2)
-    const random = seededRandom(3)
-    while (tree.count > 0) {
-      tree.seekRank(random() % tree.count)
-      tree.remove()
-      if (tree.count % 10_000 === 0) tree.verify()
-    }
-    expect(arena.liveUnits).toBeLessThan(before + 1000)
-    regions.free(region)
-    expect(arena.liveUnits).toBe(0)
-  })
-})
 
 test('a set finds what was put in, by its hash, also where hashes are equal', () => {
   const { tree } = make(TreeKind.SET)
