@@ -13,9 +13,6 @@ import type { RdbSink } from './sink.ts'
 import { StreamBuilder } from './stream/builder.ts'
 import { Survey } from './survey.ts'
 
-/** Elements of a list that are inserted together. */
-const LIST_PART = 4096
-
 /** Why a dump was not stored. */
 export type RestoreFailure = 'wrong footer' | 'malformed'
 
@@ -156,6 +153,8 @@ class Builder implements RdbSink {
   readonly #elements: number
   /** Elements that are inserted all at once, in the order of the trees; `undefined`: there are few. */
   #loading: Loading | undefined
+  /** Elements are appended as they are read. */
+  #isLongList = false
   #type: keyof typeof TYPES = 'list'
   #count = 0
   #stream: StreamBuilder | undefined
@@ -171,11 +170,11 @@ class Builder implements RdbSink {
   /** All elements were read. */
   complete(): void {
     const { lists, sets, sortedSets, hashes } = this.#store
+    if (this.#isLongList) lists.endLoading()
     const loading = this.#loading
-    if (loading === undefined || loading.strings.count === 0) return
+    if (loading === undefined) return
     const { strings, values, numbers } = loading
-    if (this.#type === 'list') this.ref = lists.load(this.ref, strings)
-    else if (this.#type === 'set') this.ref = sets.load(this.ref, strings)
+    if (this.#type === 'set') this.ref = sets.load(this.ref, strings)
     else if (this.#type === 'zset') this.ref = sortedSets.load(this.ref, strings, numbers)
     else if (strings.count > PACKED_ELEMENTS)
       this.ref = hashes.load(this.ref, strings, values, loading.isTimed ? numbers : undefined)
@@ -197,17 +196,27 @@ class Builder implements RdbSink {
     this.#type = type
     this.ref = this.#create(TYPES[type])
     if (type === 'stream') this.#stream = new StreamBuilder(this.#store.streams.open(this.ref))
-    else if (type === 'list') this.#count = this.#store.lists.length(this.ref)
-    if (type !== 'stream' && this.#elements > PACKED_ELEMENTS) this.#loading = new Loading(this.#elements)
+    else if (type === 'list') this.#beginList()
+    else if (this.#elements > PACKED_ELEMENTS) this.#loading = new Loading(this.#elements)
     return this.ref !== NULL_REF
+  }
+
+  #beginList(): void {
+    const { lists } = this.#store
+    this.#count = lists.length(this.ref)
+    this.#isLongList = this.#elements > PACKED_ELEMENTS
+    if (this.#isLongList) this.ref = lists.beginLoading(this.ref)
   }
 
   element({ bytes, start, end }: ByteRange): boolean {
     const { lists, sets } = this.#store
     const loading = this.#loading
+    if (this.#isLongList) {
+      lists.append(bytes, start, end)
+      return true
+    }
     if (loading !== undefined) {
       loading.strings.add(bytes, start, end)
-      if (this.#type === 'list' && loading.strings.count === LIST_PART) this.complete()
       return true
     }
     if (this.#type === 'list') this.ref = lists.insert(this.ref, this.#count++, bytes, start, end)

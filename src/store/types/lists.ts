@@ -72,20 +72,33 @@ export class Lists {
   }
 
   /** Inserts elements, more than PACKED_ELEMENTS, at the end; with `order` those with these indexes. */
-  load(ref: Ref, elements: Strings, order?: Int32Array): Ref {
+  load(ref: Ref, { bytes, starts, ends, count }: Strings, order?: Int32Array): Ref {
+    const paged = this.beginLoading(ref)
+    const all = order === undefined ? count : order.length
+    for (let at = 0; at < all; at++) {
+      const i = order === undefined ? at : order[at]
+      this.append(bytes, starts[i], ends[i])
+    }
+    this.endLoading()
+    return paged
+  }
+
+  /** Prepares a list for many calls of `append`: until `endLoading` no other call may come between. */
+  beginLoading(ref: Ref): Ref {
     const parts = this.#parts
     const tree = this.#tree
     const paged = parts.regionOf(ref) === 0 ? this.#page(ref) : parts.begin(ref)
     tree.open(parts.regionOf(paged))
     tree.seekEdge(true)
-    const { bytes, starts, ends } = elements
-    const count = order === undefined ? elements.count : order.length
-    for (let at = 0; at < count; at++) {
-      const i = order === undefined ? at : order[at]
-      tree.append(bytes, starts[i], ends[i])
-    }
-    tree.endAppending()
     return paged
+  }
+
+  append(bytes: Uint8Array, start: number, end: number): void {
+    this.#tree.append(bytes, start, end)
+  }
+
+  endLoading(): void {
+    this.#tree.endAppending()
   }
 
   /** Replaces the element at `index`. */
