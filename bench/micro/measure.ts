@@ -23,13 +23,16 @@ export interface Row {
   readonly bytesPerOp: number
 }
 
+/** Operations after which V8 has optimized what is measured. */
+const WARMUP_OPERATIONS = 100_000
+
 /** Maximum operations between two readings of the heap size. */
-const SLICE_OPERATIONS = 20_000
+const SLICE_OPERATIONS = 5000
 
 /** Maximum bytes that a slice should allocate: far fewer than trigger a garbage collection. */
 const SLICE_BYTES = 256 * 1024
 
-const SLICES = 31
+const SLICES = 15
 
 /** Repetitions of a measurement of retained bytes. */
 const RETAINED = 5
@@ -53,7 +56,7 @@ export async function measure(cases: readonly Case[], { time }: MeasureOptions):
  */
 export function bytesPerCall(run: () => void, operations: number): number {
   const most = Math.max(1, Math.round(SLICE_OPERATIONS / operations))
-  for (let i = 0; i < 5 * most; i++) run()
+  for (let i = 0; i < Math.max(5, WARMUP_OPERATIONS / operations); i++) run()
   const first = Math.max(1, medianGrowth(run, 1))
   const calls = Math.max(1, Math.min(most, Math.floor(SLICE_BYTES / first)))
   const looking = medianGrowth(() => {}, calls)
