@@ -130,6 +130,7 @@ export function registerTracer(): RegisteredTracer {
       trace.disable()
       context.disable()
       propagation.disable()
+      enableTracing()
     },
   }
   return registered
@@ -138,11 +139,6 @@ export function registerTracer(): RegisteredTracer {
 /** The same without a node, which looks for an SDK when it starts: traces until it is removed. */
 export function startTracing(): RegisteredTracer {
   const sdk = registerTracer()
-  const { remove } = sdk
-  sdk.remove = () => {
-    remove()
-    enableTracing()
-  }
   enableTracing()
   return sdk
 }
