@@ -20,6 +20,7 @@ import {
   RequestDecoder,
 } from '../resp/decoder.ts'
 import { unlimited } from '../resp/limits.ts'
+import { receive } from '../resp/receive.ts'
 import type { Store } from '../store/store.ts'
 import type { TlsSession } from '../tls/session.ts'
 import {
@@ -128,7 +129,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     this.#decoder = new RequestDecoder(services.limits)
     this.#output = new ClientOutput(socket, services, this)
     if (tls === undefined) detectTls(socket, () => this.#refuseTls())
-    socket.on('data', (chunk: Buffer) => this.#received(chunk))
+    receive(socket, (chunk) => this.#received(chunk))
     socket.on('end', () => {
       this.#ended = true
       this.cancelWaits()

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { receive } from '../../resp/receive.ts'
 import { handshakeFailure } from '../../tls/failures.ts'
 import { bindingOf } from '../../tls/session.ts'
 import { HandshakeClient, type Identity, type ProvenHello } from './handshake.ts'
@@ -89,7 +90,7 @@ export class Connection {
       this.timeouts.startHandshake()
       socket.write(this.#handshake.start(isTls ? bindingOf(socket) : ''))
     })
-    socket.on('data', (chunk: Buffer) => {
+    receive(socket, (chunk) => {
       this.timeouts.onBytesReceived()
       this.#owner.onBytes(chunk)
     })
