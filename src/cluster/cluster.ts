@@ -34,6 +34,9 @@ export class Cluster {
   ownersVersion = 1
   /** Called when the owners of slots have changed; a command may be running. */
   onOwnersChanged = (): void => {}
+  /** Called before and after the replies of one read from another node. */
+  onReceiving = (): void => {}
+  onReceived = (): void => {}
   /** Whether a lease check is running or the members are not known yet: until it is false, no command is served. */
   isLeasePending = true
   /** Whether clients are redirected with MOVED instead of served by forwarding. */
@@ -81,6 +84,8 @@ export class Cluster {
       ready: (peer, isNew) => this.#events.peerReady(peer, isNew),
       closed: (peer, link, how) => this.#events.linkClosed(peer, link, how),
       pushed: (frame) => this.copies.handlePush(frame),
+      receiving: () => this.onReceiving(),
+      received: () => this.onReceived(),
     })
     this.status = new ClusterStatus(this.#mesh, () => this.#running)
     this.ready = new Promise((resolve) => {

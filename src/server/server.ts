@@ -172,6 +172,10 @@ export class Server implements Host {
     const handshakeLog = new HandshakeLog(stats, log, steady)
     this.#handshakeLog = handshakeLog
     const flushQueue = new FlushQueue()
+    if (cluster !== undefined) {
+      cluster.onReceiving = () => flushQueue.begin()
+      cluster.onReceived = () => flushQueue.end()
+    }
     const clients = new Clients({
       groups,
       cluster,

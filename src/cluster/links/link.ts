@@ -62,6 +62,9 @@ export interface LinkOptions extends ConnectionOptions {
   readonly peer: string
   /** The command that sets this context. It has no reply. */
   contextBytes(context: number, trace?: TraceHeaders): Buffer
+  /** Called before and after the replies of one read from the socket. */
+  readonly receiving?: () => void
+  readonly received?: () => void
   readonly buffers: SendBufferPool
   /** The queue limit; by default 65,536 requests and 8 MiB. */
   readonly full?: { readonly requests: number; readonly bytes: number }
@@ -102,6 +105,7 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
   /** Whether a trace was sent before the handshake has confirmed that. */
   #hasTraces = false
 
+  readonly #options: LinkOptions
   readonly #owner: LinkOwner
   readonly #connection: Connection
   /** A part of a large request was written: the peer still reads. */
@@ -115,6 +119,7 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
 
   /** @param takesTraces whether the peer accepts traces, by the handshake of an earlier link */
   constructor(options: LinkOptions, owner: LinkOwner, takesTraces = false) {
+    this.#options = options
     this.peer = options.peer
     this.takesTraces = takesTraces
     this.openedAt = options.clock.now()
@@ -217,7 +222,9 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
 
   onBytes(chunk: Buffer): void {
     this.bytesIn += chunk.length
+    this.#options.receiving?.()
     this.#incoming.receive(chunk)
+    this.#options.received?.()
   }
 
   onHandshakeDone(hello: ProvenHello): void {

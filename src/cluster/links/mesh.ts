@@ -31,6 +31,9 @@ export interface MeshOptions {
   readonly ready: (peer: Peer, isNew: boolean) => void
   /** A link of a peer was closed. `how`: undefined if this says nothing about the peer, as with a data link. */
   readonly closed: (peer: Peer, link: Link, how: LinkFailure | undefined) => void
+  /** Called before and after the replies of one read from a link. */
+  readonly receiving: () => void
+  readonly received: () => void
   /** A peer has sent a push. */
   readonly pushed: (frame: Buffer) => void
 }

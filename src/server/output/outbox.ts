@@ -35,8 +35,8 @@ const NO_PARTS: (Buffer | ReplyPlace)[] = []
 
 /** A run: the place of the replies to consecutive requests that were forwarded over the same link. */
 class ForwardedReplies implements Receiver {
-  readonly link: Link
-  readonly context: number
+  link: Link
+  context: number
   /** Requests forwarded, and those of them whose reply has arrived or has a place in `parts`. */
   asked = 1
   settled = 0
@@ -58,6 +58,14 @@ class ForwardedReplies implements Receiver {
 
   get isOver(): boolean {
     return this.settled === this.asked && this.parts.length === 0
+  }
+
+  /** Begins another run, once this one is over. */
+  restart(link: Link, context: number): void {
+    this.link = link
+    this.context = context
+    this.asked = 1
+    this.settled = 0
   }
 
   add(part: Buffer | ReplyPlace): void {
@@ -97,6 +105,9 @@ const COPY_BELOW_BYTES = 8192
 /** Written items are removed in bulk, once there are this many: a removal moves all later items. */
 const COMPACT_FROM_ITEMS = 1024
 
+/** An empty queue keeps room for this many. */
+const KEPT_ITEMS = 16
+
 /** The limit of bytes expected from other nodes; reply sizes are estimated from the latest ones. */
 const MAX_OUTSTANDING_BYTES = 8 * 1024 * 1024
 
@@ -123,9 +134,12 @@ export class Outbox {
   #outstanding = 0
   #expectedBytes = FIRST_EXPECTED_BYTES
   readonly makeReceiver: MakeReceiver
+  /** Items in `[#next, #end)`. The array does not shrink to nothing whenever the last reply has arrived. */
   readonly #queue: (Buffer | ReplyPlace | ForwardedReplies)[] = []
-  /** Items before this index are written. */
   #next = 0
+  #end = 0
+  /** A run that is over, for the next one. */
+  #spare: ForwardedReplies | undefined
   readonly #write: (bytes: Buffer) => void
   readonly #drained: () => void
   readonly #deferred: () => void
@@ -141,12 +155,12 @@ export class Outbox {
   }
 
   get isEmpty(): boolean {
-    return this.#queue.length === 0
+    return this.#end === 0
   }
 
   /** Whether the next reply in order comes from another node and was not deferred there. */
   get awaitsPeer(): boolean {
-    if (this.#next === this.#queue.length) return false
+    if (this.#next === this.#end) return false
     const next = this.#queue[this.#next]
     return next instanceof ForwardedReplies && next.isOnItsWay
   }
@@ -165,27 +179,29 @@ export class Outbox {
   /** Reserves the next place. */
   deferReply(): PendingReply {
     const place = new ReplyPlace(this)
-    this.#queue.push(place)
+    this.#add(place)
     return place
   }
 
   /** Reserves the next place for a reply that arrives over a link. */
   deferForwardedReply(link: Link, context: number): Receiver {
     this.#outstanding++
-    const last = this.#queue[this.#queue.length - 1]
-    if (last instanceof ForwardedReplies && last.link === link && last.context === context) {
-      last.asked++
-      return last
+    if (this.#end !== 0) {
+      const last = this.#queue[this.#end - 1]
+      if (last instanceof ForwardedReplies && last.link === link && last.context === context) {
+        last.asked++
+        return last
+      }
     }
-    const run = new ForwardedReplies(this, link, context)
-    this.#queue.push(run)
+    const run = this.#takeRun(link, context)
+    this.#add(run)
     return run
   }
 
   /** Queues bytes behind the reserved places. */
   push(bytes: Buffer): void {
     this.resize(bytes.length)
-    this.#queue.push(bytes)
+    this.#add(bytes)
   }
 
   /** The connection is closed: waiting bytes no longer count. */
@@ -223,11 +239,12 @@ export class Outbox {
   drain(): void {
     const queue = this.#queue
     let next = this.#next
-    for (; next < queue.length; next++) {
+    for (; next < this.#end; next++) {
       const item = queue[next]
       if (item instanceof ForwardedReplies) {
-        this.#drainRun(item)
+        if (item.parts.length !== 0) this.#drainRun(item)
         if (!item.isOver) break
+        this.#spare = item
       } else {
         const bytes = item instanceof ReplyPlace ? item.bytes : item
         if (bytes === undefined) break
@@ -236,15 +253,29 @@ export class Outbox {
       }
       queue[next] = NOTHING
     }
-    if (next === queue.length) {
-      queue.length = 0
+    if (next === this.#end) {
+      if (queue.length > KEPT_ITEMS) queue.length = 0
+      this.#end = 0
       next = 0
     } else if (next >= COMPACT_FROM_ITEMS) {
       queue.splice(0, next)
+      this.#end -= next
       next = 0
     }
     this.#next = next
     this.#drained()
+  }
+
+  #add(item: Buffer | ReplyPlace | ForwardedReplies): void {
+    this.#queue[this.#end++] = item
+  }
+
+  #takeRun(link: Link, context: number): ForwardedReplies {
+    const spare = this.#spare
+    if (spare === undefined) return new ForwardedReplies(this, link, context)
+    this.#spare = undefined
+    spare.restart(link, context)
+    return spare
   }
 
   #drainRun(run: ForwardedReplies): void {

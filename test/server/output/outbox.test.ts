@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { Link, Receiver } from '../../../src/cluster/links/link.ts'
 import { Outbox } from '../../../src/server/output/outbox.ts'
 import { UnreadBytes } from '../../../src/server/output/unread-bytes.ts'
+import { seededRandom } from '../../support/random.ts'
 
 /** The receivers of deferred replies, by the order of their deferral. */
 type Completion = (reply: Buffer) => void
@@ -88,4 +89,52 @@ test('replies are worth waiting for while the next one is on its way from anothe
   expect([written.join(''), box.awaitsPeer]).toEqual(['12', false])
   completions[0](Buffer.from('3'))
   expect([written.join(''), box.isEmpty]).toEqual(['123', true])
+})
+
+test('replies leave in the order of the requests, whatever the order in which two nodes answer', () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const draw = seededRandom(seed)
+    const random = (): number => draw() / 2 ** 32
+    const { box, written, completions } = outbox()
+    const links = [{} as Link, {} as Link]
+    /** By link: the requests that it has not answered, and the deferred ones whose number is their place in `late`. */
+    const asked: { receiver: Receiver; text: string }[][] = [[], []]
+    const late: { complete: Completion; text: string }[] = []
+    let requests = 0
+    const answer = (): void => {
+      const node = Math.floor(random() * 2)
+      const request = asked[node].shift()
+      if (request === undefined) {
+        const [deferred] = late.splice(Math.floor(random() * late.length), 1)
+        deferred?.complete(Buffer.from(deferred.text))
+        return
+      }
+      if (random() < 0.8) request.receiver.replies(Buffer.from(request.text), 1)
+      else {
+        request.receiver.deferred(links[node], requests)
+        const complete = completions.pop()
+        if (complete !== undefined) late.push({ complete, text: request.text })
+      }
+    }
+    while (requests < 300) {
+      if (random() < 0.5) answer()
+      else {
+        const text = `${requests++} `
+        const node = Math.floor(random() * 3)
+        const link = links[node]
+        if (link !== undefined) {
+          const context = random() < 0.1 ? 2 : 1
+          asked[node].push({ receiver: box.deferForwardedReply(link, context), text })
+        } else if (box.isEmpty) written.push(text)
+        else if (random() < 0.5) box.push(Buffer.from(text))
+        else {
+          const place = box.deferReply()
+          late.push({ complete: (reply) => place.complete(reply), text })
+        }
+      }
+    }
+    while (!box.isEmpty) answer()
+    expect(written.join('')).toBe(Array.from({ length: 300 }, (_, i) => `${i} `).join(''))
+    expect([box.size, box.awaitsPeer]).toEqual([0, false])
+  }
 })

@@ -9,6 +9,7 @@ let written: string[]
 let corked: number
 let released: string[]
 let writer: SocketWriter
+let flushQueue: FlushQueue
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -28,7 +29,8 @@ beforeEach(() => {
       done?.()
     },
   }
-  const services = { flushQueue: new FlushQueue(), stats: { outputBytes: 0 }, unread: { bytes: 0 } }
+  flushQueue = new FlushQueue()
+  const services = { flushQueue, stats: { outputBytes: 0 }, unread: { bytes: 0 } }
   writer = new SocketWriter(
     socket as unknown as Socket,
     services as unknown as WriterServices,
@@ -126,4 +128,26 @@ test('large replies are neither held nor copied', async () => {
   await endCallback()
   expect(written.slice(1).join('')).toBe(`+1\r\n${large}+2\r\n`)
   expect([written.length, corked]).toEqual([4, 0])
+})
+
+test('replies of one read from another node leave at its end', async () => {
+  flushQueue.begin()
+  writer.sendSoon(Buffer.from('+1\r\n'))
+  writer.sendSoon(Buffer.from('+2\r\n'))
+  expect(written).toEqual([])
+  flushQueue.end()
+  expect(written).toEqual(['+1\r\n+2\r\n'])
+  writer.sendSoon(Buffer.from('+3\r\n'))
+  await endCallback()
+  expect(written).toEqual(['+1\r\n+2\r\n', '+3\r\n'])
+})
+
+test('replies that were to leave after the callback leave with those of a read in it, once', async () => {
+  writer.sendSoon(Buffer.from('+1\r\n'))
+  flushQueue.begin()
+  writer.sendSoon(Buffer.from('+2\r\n'))
+  flushQueue.end()
+  expect(written).toEqual(['+1\r\n+2\r\n'])
+  await endCallback()
+  expect(written).toHaveLength(1)
 })
