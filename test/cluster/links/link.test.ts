@@ -127,8 +127,9 @@ test('a context is set when it changes, and anew on each link', async () => {
 test('a deferred reply arrives after those of later requests', async () => {
   const answers = ['@1', '$1\r\nb', '@20', '$1\r\nd', '^20\r\n$1\r\nc', '^1\r\n*2\r\n$1\r\na\r\n:1']
   const test = await ready()
+  let answerLate = (): void => undefined
   peer.answer = ([, key], socket) => {
-    if (key === 'd') setImmediate(() => socket.write(`${answers.slice(4).join('\r\n')}\r\n`))
+    if (key === 'd') answerLate = () => void socket.write(`${answers.slice(4).join('\r\n')}\r\n`)
     return `${answers['abcd'.indexOf(key)]}\r\n`
   }
   const recorder = new Recorder()
@@ -136,6 +137,7 @@ test('a deferred reply arrives after those of later requests', async () => {
   test.link.flush()
   await until(() => recorder.events.length >= 4)
   expect([test.link.inFlight, test.link.deferred]).toEqual([2, 2])
+  answerLate()
   await until(() => test.link.inFlight === 0)
   expect(recorder.events).toEqual([
     'later1',
