@@ -1,6 +1,6 @@
 // Reproducible random numbers, which depend only on a seed, and how often random tests run.
 
-/** `ERINYS_TEST_RUNS`: how many times as often as usual each random test runs. See `more-runs.ts`. */
+/** `ERINYS_TEST_RUNS`: how many times as often as usual each random test runs. See `other-runs.ts`. */
 export const RUNS_FACTOR = Number(process.env.ERINYS_TEST_RUNS ?? 1)
 if (!(RUNS_FACTOR > 0)) throw new Error('ERINYS_TEST_RUNS: expected a number above 0')
 
