@@ -43,16 +43,25 @@ export class RequestInput {
     this.limits = limits
   }
 
-  /** Takes over a received chunk, which must not change until it is decoded. Invalidates the decoded `args`. */
-  feed(chunk: Buffer): void {
+  /** Whether all chunks are decoded, or copied for a frame whose end is missing: they may change. */
+  get hasDecodedAll(): boolean {
+    return this.at === this.limit && this.queue.empty
+  }
+
+  /**
+   * Takes over a received chunk, which must not change until it is decoded. Invalidates the decoded `args`.
+   *
+   * @param length the number of bytes of the chunk that were received
+   */
+  feed(chunk: Buffer, length: number = chunk.length): void {
     if (this.error !== '') return
-    if (this.at === this.limit && this.queue.empty) {
+    if (this.hasDecodedAll) {
       this.chunk = chunk
       this.at = 0
-      this.limit = chunk.length
+      this.limit = length
       return
     }
-    this.queue.push(chunk)
+    this.queue.push(length === chunk.length ? chunk : chunk.subarray(0, length))
     if (this.buffered > this.limits.maxQueryBuffer) this.failOverflow()
   }
 

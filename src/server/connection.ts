@@ -20,7 +20,6 @@ import {
   RequestDecoder,
 } from '../resp/decoder.ts'
 import { unlimited } from '../resp/limits.ts'
-import { receive } from '../resp/receive.ts'
 import type { Store } from '../store/store.ts'
 import type { TlsSession } from '../tls/session.ts'
 import {
@@ -31,7 +30,8 @@ import {
   type ServeResult,
   UNFLUSHED,
 } from './event-loop-batch.ts'
-import { detectTls } from './listening/tls-on-plain-port.ts'
+import type { ClientSocket, InputReader } from './input/client-socket.ts'
+import { isTls } from './input/tls-on-plain-port.ts'
 import type { Logger } from './logger.ts'
 import type { Evictable } from './output/client-eviction.ts'
 import { ClientOutput, type OutputOwner, type OutputServices } from './output/client-output.ts'
@@ -81,7 +81,7 @@ export interface ConnectionOrigin {
   readonly mustBePeer?: boolean
 }
 
-export class Connection extends ClientState implements Client, Served, OutputOwner, Evictable {
+export class Connection extends ClientState implements Client, Served, InputReader, OutputOwner, Evictable {
   isDue = false
   isRunning = false
   #peer: PeerSession | undefined
@@ -93,6 +93,8 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   readonly #output: ClientOutput
   /** Copies of requests that were decoded and could not run yet. */
   readonly #delayed: Args[] = []
+  /** Whether nothing was received yet, on a port without TLS. */
+  #mayBeTls: boolean
   /** Bytes received since the input was last completely served. */
   #unserved = 0
   /** Whether the input after the requests decoded so far violates the protocol. */
@@ -112,7 +114,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
 
   constructor(
     id: number,
-    socket: Socket,
+    { socket, readTo }: ClientSocket,
     group: Group,
     services: ConnectionServices,
     { unixPath, tls, mustBePeer = false }: ConnectionOrigin = {},
@@ -128,8 +130,8 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     this.#services = services
     this.#decoder = new RequestDecoder(services.limits)
     this.#output = new ClientOutput(socket, services, this)
-    if (tls === undefined) detectTls(socket, () => this.#refuseTls())
-    receive(socket, (chunk) => this.#received(chunk))
+    this.#mayBeTls = tls === undefined
+    readTo(this)
     socket.on('end', () => {
       this.#ended = true
       this.cancelWaits()
@@ -198,6 +200,24 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
 
   readonly makeReceiver: MakeReceiver = (context, complete) =>
     this.#services.executor.receiverFor(this, context, complete)
+
+  get hasDecodedAll(): boolean {
+    return this.#decoder.hasDecodedAll
+  }
+
+  received(bytes: Buffer, length: number): void {
+    this.#services.stats.inputBytes += length
+    if (this.#mayBeTls) {
+      this.#mayBeTls = false
+      if (isTls(bytes, length)) this.#refuseTls()
+    }
+    if (this.#closing) return
+    this.#decoder.feed(bytes, length)
+    this.#unserved += length
+    // Otherwise Node.js may read megabytes from one socket before any other is served.
+    if (this.#unserved >= MAX_UNSERVED_BYTES) this.#pauseReading(true)
+    this.resume()
+  }
 
   deferReply(): PendingReply {
     if (this.#peer === undefined) return this.#output.deferReply()
@@ -343,7 +363,8 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     const isBlocked = stalled || this.#isFull
     const hasMore = !isBlocked && (this.#delayed.length !== 0 || this.#decoded === REQUEST)
     if (!isBlocked && !hasMore) this.#unserved = 0
-    this.#pauseReading((isBlocked || this.#unserved >= MAX_UNSERVED_BYTES) && !this.#closing)
+    // Only then, even if it waits: a socket that is not read does not report that its client is gone.
+    this.#pauseReading(this.#unserved >= MAX_UNSERVED_BYTES && !this.#closing)
     // Redis: a blocking command ends when its client disconnects.
     if (this.#ended) this.cancelWaits()
     if (this.#ended && !isBlocked && !hasMore) this.#closing = true
@@ -380,16 +401,6 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   /** Whether another node does not read the replies to its requests. */
   get #isFull(): boolean {
     return this.#peer !== undefined && this.#output.size > PEER_OUTPUT_BYTES
-  }
-
-  #received(chunk: Buffer): void {
-    this.#services.stats.inputBytes += chunk.length
-    if (this.#closing) return
-    this.#decoder.feed(chunk)
-    this.#unserved += chunk.length
-    // Otherwise Node.js may read megabytes from one socket before any other connection is served.
-    if (this.#unserved >= MAX_UNSERVED_BYTES) this.#pauseReading(true)
-    this.resume()
   }
 
   /** Ends a connection whose input violates the protocol. */

@@ -1,6 +1,7 @@
 // The connections of a server: accepts them up to the limit, and applies changes of users, groups and settings to them.
 
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Access } from '../../access/access.ts'
 import type { User } from '../../access/user.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
@@ -12,6 +13,7 @@ import {
   type ConnectionServices,
   TOO_MANY_CLIENTS,
 } from '../connection.ts'
+import { acceptedSocket, type ClientSocket, plainSocket } from '../input/client-socket.ts'
 import { evictByHeld, evictClients } from '../output/client-eviction.ts'
 
 export interface ClientsOptions {
@@ -67,7 +69,7 @@ export class Clients {
   /** Serves a connection, or refuses it beyond the limit. `unixPath`: the path of the Unix socket that accepted it. */
   accept(socket: Socket, unixPath?: string): void {
     if (this.hasRoom) {
-      this.serve(socket, { unixPath, mustBePeer: this.isFull })
+      this.#serve(acceptedSocket(socket), { unixPath, mustBePeer: this.isFull })
       return
     }
     this.#services.stats.rejectedConnections++
@@ -80,14 +82,18 @@ export class Clients {
     return this.#nextId++
   }
 
-  /** Serves a connection, whether there is room or not. */
-  serve(socket: Socket, how: ConnectionOrigin): Connection {
+  /** Serves a connection with TLS, whether there is room or not. */
+  serve(socket: TLSSocket, how: ConnectionOrigin): Connection {
+    return this.#serve(plainSocket(socket), how)
+  }
+
+  #serve(client: ClientSocket, how: ConnectionOrigin): Connection {
     const { groups, access } = this.#options
     const { settings, instant, stats } = this.#services
     instant.refresh()
     stats.connections++
-    if (settings.tcpKeepalive > 0) socket.setKeepAlive(true, settings.tcpKeepalive)
-    const connection = new Connection(this.nextId(), socket, groups[0], this.#services, how)
+    if (settings.tcpKeepalive > 0) client.socket.setKeepAlive(true, settings.tcpKeepalive)
+    const connection = new Connection(this.nextId(), client, groups[0], this.#services, how)
     connection.user = access.users.default
     connection.authenticated = connection.user.isOpen
     this.byId.set(connection.id, connection)

@@ -1,0 +1,62 @@
+// The buffers that the system reads a connection's bytes into: used again once their bytes are decoded.
+
+/** Sizes of a half. The first has room for a pipeline of 16 small commands; a read that fills one doubles both. */
+const MIN_HALF = 2048
+const MAX_HALF = 8192
+
+/** Of a large transfer each buffer is used once. */
+const SLAB = 65_536
+/** The least room for another read into a slab, and into a half whose bytes are not decoded yet. */
+const MIN_SLAB_ROOM = 16_384
+const MIN_ROOM = 512
+
+/**
+ * Two halves of one buffer: while the bytes in one of them are decoded, the next read may come into the other. What fills
+ * even the largest half is part of a large transfer, and goes on in slabs, which are not used a second time.
+ */
+export class ReadBuffers {
+  #halves = halves(MIN_HALF)
+  /** Which half the last read went into; -1: a slab. */
+  #half = 0
+
+  /** The buffer for the first read. */
+  get first(): Buffer {
+    return this.#halves[0]
+  }
+
+  /**
+   * The buffer for the next read.
+   *
+   * @param last the buffer of the read before
+   * @param length the number of bytes that it read
+   * @param isDecoded whether everything that was received before that read is decoded: no other buffer is in use
+   */
+  next(last: Buffer, length: number, isDecoded: boolean): Buffer {
+    const room = last.length - length
+    if (this.#half < 0) {
+      const isTransfer = room === 0 || length > MAX_HALF
+      if (isTransfer) return room < MIN_SLAB_ROOM ? Buffer.allocUnsafeSlow(SLAB) : last.subarray(length)
+      if (!isDecoded) this.#halves = halves(MAX_HALF)
+      this.#half = 0
+      return this.#halves[0]
+    }
+    const size = this.#halves[0].length
+    if (room === 0 && size === MAX_HALF) {
+      this.#half = -1
+      return Buffer.allocUnsafeSlow(SLAB)
+    }
+    if (room !== 0 && isDecoded) {
+      this.#half = 1 - this.#half
+      return this.#halves[this.#half]
+    }
+    if (room >= MIN_ROOM) return last.subarray(length)
+    this.#halves = halves(room === 0 ? 2 * size : size)
+    this.#half = 0
+    return this.#halves[0]
+  }
+}
+
+function halves(size: number): readonly [Buffer, Buffer] {
+  const whole = Buffer.allocUnsafeSlow(2 * size)
+  return [whole.subarray(0, size), whole.subarray(size)]
+}

@@ -1,0 +1,82 @@
+// The buffers that sockets are read into: no byte is overwritten before it is decoded, whatever the reads are like.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { ReadBuffers } from '../../../src/server/input/read-buffers.ts'
+
+test('what is not decoded is never overwritten', () => {
+  // How much of the buffer a read fills, and whether all that was received is decoded afterwards.
+  const sizes = fc.oneof(
+    { weight: 4, arbitrary: fc.integer({ min: 1, max: 3000 }) },
+    fc.integer({ min: 1, max: 70_000 }),
+    fc.constant(100_000),
+  )
+  const reads = fc.array(fc.tuple(sizes, fc.boolean()), { maxLength: 200 })
+  fc.assert(
+    fc.property(reads, (all) => {
+      const buffers = new ReadBuffers()
+      let pending: Buffer[] = []
+      let next = buffers.first
+      for (const [size, decodes] of all) {
+        const length = Math.min(size, next.length)
+        const read = next.subarray(0, length)
+        next = buffers.next(next, length, pending.length === 0)
+        expect(next.length).toBeGreaterThanOrEqual(512)
+        pending.push(read)
+        for (const bytes of pending) expect(overlaps(bytes, next)).toBe(false)
+        if (decodes) pending = []
+      }
+    }),
+  )
+})
+
+test('small reads use two buffers in turn', () => {
+  const buffers = new ReadBuffers()
+  const used = new Set<Buffer>()
+  let next = buffers.first
+  for (let i = 0; i < 100; i++) {
+    used.add(next)
+    next = buffers.next(next, 100, true)
+  }
+  expect(used.size).toBe(2)
+})
+
+test('many small reads of a connection that waits share a buffer', () => {
+  const buffers = new ReadBuffers()
+  const used = new Set<ArrayBufferLike>()
+  let next = buffers.next(buffers.first, 1, true)
+  for (let i = 0; i < 10_000; i++) {
+    used.add(next.buffer)
+    next = buffers.next(next, 1, false)
+  }
+  // 2,048 bytes of a half, less the room for another read.
+  expect(used.size).toBeLessThan(10)
+})
+
+test('reads that fill a buffer get larger ones, up to slabs; small reads return from these', () => {
+  const buffers = new ReadBuffers()
+  const lengths: number[] = []
+  let next = buffers.first
+  for (let i = 0; i < 5; i++) {
+    lengths.push(next.length)
+    next = buffers.next(next, next.length, true)
+  }
+  expect(lengths).toEqual([2048, 4096, 8192, 65_536, 65_536])
+  expect(buffers.next(next, 10, true).length).toBe(8192)
+})
+
+test('a slab that a read has not filled is filled up by the next ones', () => {
+  const buffers = new ReadBuffers()
+  let slab = buffers.first
+  while (slab.length < 65_536) slab = buffers.next(slab, slab.length, true)
+  const rest = buffers.next(slab, 20_000, true)
+  expect(rest.buffer).toBe(slab.buffer)
+  expect(rest.length).toBe(65_536 - 20_000)
+  expect(buffers.next(rest, 40_000, true).buffer).not.toBe(slab.buffer)
+})
+
+function overlaps(a: Buffer, b: Buffer): boolean {
+  return (
+    a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.length && b.byteOffset < a.byteOffset + a.length
+  )
+}
