@@ -1,6 +1,6 @@
 // Recognizes clients that speak TLS on a port without it.
 
-/** The first bytes of TLS: a record of a handshake, and the major version (RFC 8446, section 5.1). No command begins so. */
+/** The first bytes of TLS: a handshake record and the major version (RFC 8446, section 5.1). No command begins so. */
 const HANDSHAKE = 0x16
 const MAJOR_VERSION = 3
 
