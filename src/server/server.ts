@@ -171,7 +171,7 @@ export class Server implements Host {
     const { stats } = this
     const handshakeLog = new HandshakeLog(stats, log, steady)
     this.#handshakeLog = handshakeLog
-    const flushQueue = new FlushQueue()
+    const flushQueue = new FlushQueue(timers)
     if (cluster !== undefined) {
       cluster.onReceiving = () => flushQueue.begin()
       cluster.onReceived = () => flushQueue.end()

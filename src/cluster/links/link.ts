@@ -223,8 +223,11 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
   onBytes(chunk: Buffer): void {
     this.bytesIn += chunk.length
     this.#options.receiving?.()
-    this.#incoming.receive(chunk)
-    this.#options.received?.()
+    try {
+      this.#incoming.receive(chunk)
+    } finally {
+      this.#options.received?.()
+    }
   }
 
   onHandshakeDone(hello: ProvenHello): void {

@@ -1,5 +1,7 @@
 // The flush queue: connections with replies from other nodes or loads, flushed together once the current callback has run.
 
+import type { Timers } from '../../bytes/clock.ts'
+
 export interface Flushable {
   /** Whether it is in the queue; maintained by `FlushQueue`. */
   isQueued: boolean
@@ -20,8 +22,13 @@ export class FlushQueue {
   #connections: Flushable[] = []
   #isCollecting = false
   #held: Flushable[] = []
+  readonly #timers: Timers
   readonly #run = (): void => this.#flush()
   readonly #endHold = (): void => this.#flushHeld()
+
+  constructor(timers: Timers) {
+    this.#timers = timers
+  }
 
   /** Flushes a connection after the current callback, or at `end`. */
   add(connection: Flushable): void {
@@ -35,7 +42,7 @@ export class FlushQueue {
   hold(connection: Flushable): void {
     if (connection.isHeld) return
     connection.isHeld = true
-    if (this.#held.length === 0) setTimeout(this.#endHold, HOLD_MS)
+    if (this.#held.length === 0) this.#timers.after(HOLD_MS, this.#endHold)
     this.#held.push(connection)
   }
 
