@@ -313,8 +313,10 @@ export class Cluster {
    * when everything is handed over, when no other member stays, or after `timeout` ms: to whether all was handed over.
    */
   async drain(timeout: number): Promise<boolean> {
-    if (this.#running === undefined || this.#assignment.live.size <= 1) return true
-    return this.#running.leaving.drain(timeout)
+    if (this.#running === undefined) return true
+    const { leaving } = this.#running
+    // Others may have counted this node in before it knew.
+    return this.#assignment.live.size <= 1 && !leaving.isKnown ? true : leaving.drain(timeout)
   }
 
   /** Closes all links. */

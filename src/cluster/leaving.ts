@@ -21,8 +21,10 @@ export interface LeavingOptions {
   readonly handover: Handover
   readonly controlChannel: ControlChannel
   readonly membership: Membership
-  /** Resolves when all requests that other members have sent to this node are answered. */
-  readonly farewell: () => Promise<unknown>
+  /** The nodes that this one hears from, whether they are members or not. */
+  readonly known: () => readonly string[]
+  /** Resolves when all requests that these nodes have sent to this one are answered. */
+  readonly farewell: (names: readonly string[]) => Promise<unknown>
   readonly timers: Timers
   readonly log: Log
   /** Whether no other node is alive. */
@@ -38,6 +40,11 @@ export class Leaving {
 
   constructor(options: LeavingOptions) {
     this.#options = options
+  }
+
+  /** Whether other nodes know this one, and may send it requests although it is in no view of its own yet. */
+  get isKnown(): boolean {
+    return this.#options.known().length > 0
   }
 
   /** The names of live members that are leaving, possibly including this node; sorted. */
@@ -86,10 +93,10 @@ export class Leaving {
     const isDone = ownership.hasReleasedAll && handover.pending === 0
     if (isDone) {
       log.info({}, 'everything is handed over')
-      const { farewell, membership, timers } = this.#options
+      const { farewell, known, membership, timers } = this.#options
       // The others send no new requests: they know the new owners. Requests in flight must be answered before
       // connections close.
-      await waitAtMost(timers, FAREWELL_TIMEOUT, farewell()).catch(ignore)
+      await waitAtMost(timers, FAREWELL_TIMEOUT, farewell(known())).catch(ignore)
       // Only after everything is handed over: the others ignore members that are not listed.
       await waitAtMost(timers, UNLIST_TIMEOUT, membership.leave()).catch(ignore)
     } else {

@@ -141,8 +141,12 @@ export function createParts(options: PartsOptions): Parts {
     handover: relocation.handover,
     controlChannel,
     membership,
-    farewell: () =>
-      Promise.allSettled(ownership.peers.map((name) => ask(name, groups[0], ['PEER', 'FAREWELL']))),
+    known: () =>
+      detector
+        .peers()
+        .filter(({ status }) => status === 'up')
+        .map(({ name }) => name),
+    farewell: (names) => Promise.allSettled(names.map((name) => ask(name, groups[0], ['PEER', 'FAREWELL']))),
     timers,
     log,
     isLast: () => options.live().size <= 1,

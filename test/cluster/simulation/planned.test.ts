@@ -27,3 +27,10 @@ test('nodes that the others have declared dead before they were started', async 
     expect(wrong, `seed ${seed}`).toEqual([])
   }
 })
+
+test('nodes that are stopped while the others already count them in', async () => {
+  for (const seed of [162, 513, 712, 776, 794]) {
+    const wrong = await planned({ seed, stayers: 2, movers: 3, changes: 6, clients: 6, timeout: 2000 })
+    expect(wrong, `seed ${seed}`).toEqual([])
+  }
+})
