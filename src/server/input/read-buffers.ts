@@ -2,7 +2,7 @@
 
 /** Sizes of a half. The first has room for a pipeline of 16 small commands; a read that fills one doubles both. */
 const MIN_HALF = 2048
-const MAX_HALF = 8192
+const MAX_HALF = 32_768
 
 /** Of a large transfer each buffer is used once. */
 const SLAB = 65_536
