@@ -2,13 +2,16 @@
 
 /** Sizes of a half. The first has room for a pipeline of 16 small commands; a read that fills one doubles both. */
 const MIN_HALF = 2048
-const MAX_HALF = 32_768
+const MAX_HALF = 16_384
 
 /** Of a large transfer each buffer is used once. */
 const SLAB = 65_536
 /** The least room for another read into a slab, and into a half whose bytes are not decoded yet. */
 const MIN_SLAB_ROOM = 16_384
 const MIN_ROOM = 512
+
+/** A read into a slab that is at most so long, and does not fill it, ends a transfer. */
+const MAX_LAST = 8192
 
 /**
  * Two halves of one buffer: while the bytes in one of them are decoded, the next read may come into the other. What fills
@@ -34,7 +37,7 @@ export class ReadBuffers {
   next(last: Buffer, length: number, isDecoded: boolean): Buffer {
     const room = last.length - length
     if (this.#half < 0) {
-      const isTransfer = room === 0 || length > MAX_HALF
+      const isTransfer = room === 0 || length > MAX_LAST
       if (isTransfer) return room < MIN_SLAB_ROOM ? Buffer.allocUnsafeSlow(SLAB) : last.subarray(length)
       if (!isDecoded) this.#halves = halves(MAX_HALF)
       this.#half = 0
