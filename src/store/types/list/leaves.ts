@@ -117,22 +117,9 @@ export abstract class ListLeaves extends TreeInnerPages {
       this.at = this.after(this.at)
       return true
     }
-    const { regions } = this
-    let level = height - 1
-    for (; level >= 0; level--) {
-      regions.locate(this.region, this.pages[level])
-      if (this.indexes[level] + 1 < regions.words[regions.at + COUNT]) break
-    }
-    if (level < 0) {
-      this.indexes[height] = this.leafCount
+    if (!this.toNextLeaf()) {
       this.at = this.to
       return false
-    }
-    this.indexes[level]++
-    for (; level < height; level++) {
-      regions.locate(this.region, this.pages[level])
-      this.pages[level + 1] = regions.words[regions.at + DATA + this.indexes[level]]
-      this.indexes[level + 1] = 0
     }
     this.openLeaf(this.pages[height])
     this.at = this.from
@@ -145,18 +132,7 @@ export abstract class ListLeaves extends TreeInnerPages {
       this.at = this.before(this.at)
       return true
     }
-    const { regions } = this
-    let level = height - 1
-    while (level >= 0 && this.indexes[level] === 0) level--
-    if (level < 0) return false
-    this.indexes[level]--
-    for (; level < height; level++) {
-      regions.locate(this.region, this.pages[level])
-      const page = regions.words[regions.at + DATA + this.indexes[level]]
-      regions.locate(this.region, page)
-      this.pages[level + 1] = page
-      this.indexes[level + 1] = regions.words[regions.at + COUNT] - 1
-    }
+    if (!this.toPreviousLeaf()) return false
     this.openLeaf(this.pages[height])
     this.at = this.before(this.to)
     return true
@@ -402,11 +378,7 @@ export abstract class ListLeaves extends TreeInnerPages {
     this.leafCount = count
     this.to = room + all
     this.saveLeaf()
-    regions.give(this.region, rightPage)
-    regions.locate(this.region, parent)
-    regions.words[regions.at + DATA + this.capacity(regions.pageUnits) + left] = count
-    this.removeChild(parent, left + 1)
-    this.lowerRoot()
+    this.childrenMerged(parent, left, rightPage, count)
     return true
   }
 }

@@ -42,7 +42,7 @@ export class ListTree extends ListLeaves {
     this.makeGap(size, false)
     this.leafCount++
     this.saveLeaf()
-    this.#countAbove(1)
+    this.countAbove(1)
     this.save()
     this.#write(size, source, start, end)
   }
@@ -74,7 +74,7 @@ export class ListTree extends ListLeaves {
 
   #flush(): void {
     this.saveLeaf()
-    this.#countAbove(this.#appended)
+    this.countAbove(this.#appended)
     this.save()
     this.#appended = 0
   }
@@ -130,7 +130,7 @@ export class ListTree extends ListLeaves {
   #removeFromLeaf(removed: number, next: number): void {
     if (this.regions.hasSeparate(this.region)) this.#freePages(this.at, next)
     const left = this.leafCount - removed
-    this.#countAbove(-removed)
+    this.countAbove(-removed)
     if (left === 0) this.removePage(this.height)
     else {
       this.closeGap(next)
@@ -139,16 +139,6 @@ export class ListTree extends ListLeaves {
       this.shrinkLeaf()
     }
     this.save()
-  }
-
-  #countAbove(change: number): void {
-    const { regions } = this
-    for (let level = 0; level < this.height; level++) {
-      regions.locate(this.region, this.pages[level])
-      const counts = regions.at + DATA + this.capacity(regions.pageUnits)
-      regions.words[counts + this.indexes[level]] += change
-    }
-    this.count += change
   }
 
   #freePages(from: number, to: number): void {

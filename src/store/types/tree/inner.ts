@@ -186,6 +186,16 @@ export abstract class TreeInnerPages extends TreeSearch {
     return count - 1
   }
 
+  /** The child `left` of an inner page has taken over the entries of the one to its right, and has `count` now. */
+  protected childrenMerged(parent: number, left: number, rightPage: number, count: number): void {
+    const { regions } = this
+    regions.give(this.region, rightPage)
+    regions.locate(this.region, parent)
+    regions.words[regions.at + DATA + this.capacity(regions.pageUnits) + left] = count
+    this.removeChild(parent, left + 1)
+    this.lowerRoot()
+  }
+
   /** While the root has one child only, that is the root. */
   protected lowerRoot(): void {
     const regions = this.regions

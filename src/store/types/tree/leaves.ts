@@ -353,11 +353,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const rightCount = this.leafCount
     const all = this.#gather(0, rightCount, leftBytes, leftCount)
     this.#fill(leftPage, this.#unitsFor(leftCount + rightCount, all), 0, 0, leftCount + rightCount, all)
-    regions.give(this.region, rightPage)
-    regions.locate(this.region, parent)
-    regions.words[regions.at + DATA + this.capacity(regions.pageUnits) + left] = leftCount + rightCount
-    this.removeChild(parent, left + 1)
-    this.lowerRoot()
+    this.childrenMerged(parent, left, rightPage, leftCount + rightCount)
     return true
   }
 }

@@ -129,10 +129,16 @@ export abstract class TreePosition {
       this.#locateEntry()
       return true
     }
+    return this.toNextLeaf() && this.#load()
+  }
+
+  /** Leads the path to the first entry of the next leaf. False: there is none, and it leads behind the last entry. */
+  protected toNextLeaf(): boolean {
+    const { height, regions } = this
     let level = height - 1
     for (; level >= 0; level--) {
-      this.regions.locate(this.region, this.pages[level])
-      if (this.indexes[level] + 1 < this.regions.words[this.regions.at + COUNT]) break
+      regions.locate(this.region, this.pages[level])
+      if (this.indexes[level] + 1 < regions.words[regions.at + COUNT]) break
     }
     if (level < 0) {
       this.indexes[height] = this.leafCount
@@ -140,11 +146,11 @@ export abstract class TreePosition {
     }
     this.indexes[level]++
     for (; level < height; level++) {
-      this.regions.locate(this.region, this.pages[level])
-      this.pages[level + 1] = this.regions.words[this.regions.at + DATA + this.indexes[level]]
+      regions.locate(this.region, this.pages[level])
+      this.pages[level + 1] = regions.words[regions.at + DATA + this.indexes[level]]
       this.indexes[level + 1] = 0
     }
-    return this.#load()
+    return true
   }
 
   /** Goes to the entry before. False: there is none. */
@@ -154,18 +160,24 @@ export abstract class TreePosition {
       this.#locateEntry()
       return true
     }
+    return this.toPreviousLeaf() && this.#load()
+  }
+
+  /** Leads the path to the last entry of the leaf before. False: there is none. */
+  protected toPreviousLeaf(): boolean {
+    const { height, regions } = this
     let level = height - 1
     while (level >= 0 && this.indexes[level] === 0) level--
     if (level < 0) return false
     this.indexes[level]--
     for (; level < height; level++) {
-      this.regions.locate(this.region, this.pages[level])
-      const page = this.regions.words[this.regions.at + DATA + this.indexes[level]]
-      this.regions.locate(this.region, page)
+      regions.locate(this.region, this.pages[level])
+      const page = regions.words[regions.at + DATA + this.indexes[level]]
+      regions.locate(this.region, page)
       this.pages[level + 1] = page
-      this.indexes[level + 1] = (this.regions.words[this.regions.at + COUNT] & 0xffff) - 1
+      this.indexes[level + 1] = (regions.words[regions.at + COUNT] & 0xffff) - 1
     }
-    return this.#load()
+    return true
   }
 
   /** The rank of the position. */
