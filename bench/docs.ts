@@ -16,6 +16,7 @@ import {
 import { memorySection, serverSection } from './results.ts'
 import { scalingSection } from './scaling/results.ts'
 import { summarySection } from './summary.ts'
+import { typeSection } from './types/section.ts'
 
 const PROJECT = new URL('../', import.meta.url)
 const RESULTS = new URL('./results/', import.meta.url)
@@ -45,6 +46,7 @@ export function measuredPages(): Readonly<Record<string, Sections>> {
     cluster: read<Parameters<typeof clusterSection>[0]>('cluster.json'),
     scaling: read<Parameters<typeof scalingSection>[0]>('scaling.json'),
     origins: read<Parameters<typeof originSection>[0]>('origins.json'),
+    types: read<Parameters<typeof typeSection>[0]>('types.json'),
     eviction: read<Parameters<typeof evictionSection>[0]>('eviction.json'),
   }
   return {
@@ -52,6 +54,7 @@ export function measuredPages(): Readonly<Record<string, Sections>> {
     'docs/performance.md': {
       'bench:server': serverSection(results.server),
       'bench:memory': memorySection(results.memory),
+      'bench:types': typeSection(results.types),
       'bench:eviction': evictionSection(results.eviction),
       'bench:cluster': clusterSection(results.cluster),
       'bench:scaling': scalingSection(results.scaling),

@@ -12,7 +12,7 @@ import { benchMicro } from './micro/main.ts'
 import { benchOrigins } from './origins/main.ts'
 import { benchScaling } from './scaling/main.ts'
 import { benchServers } from './server.ts'
-import { benchTypes } from './types.ts'
+import { benchTypes } from './types/main.ts'
 
 const { parts, smoke, nodes, traces } = parsed()
 const wanted = (part: Part): boolean => parts.includes(part)

@@ -7,6 +7,7 @@ import { originSection } from '../../bench/origins/section.ts'
 import { memorySection, serverSection } from '../../bench/results.ts'
 import { scalingSection } from '../../bench/scaling/results.ts'
 import { summarySection } from '../../bench/summary.ts'
+import { typeSection } from '../../bench/types/section.ts'
 
 const conditions = { date: '2024-01-01', cpu: 'a processor, 2 cores' }
 const servers = [
@@ -20,10 +21,42 @@ test('a missed goal is marked', () => {
   expect(withGoal('1.1 ×', 1.1, { max: 1.2 })).toBe('1.1 × (goal: ≤ 1.2)')
 })
 
+test('data types: memory, whole collections and commands, each with its goal', () => {
+  const whole = { COPY: 10, RENAME: 0.5, 'DUMP and RESTORE': 100, DEL: 5 }
+  const own = { opsPerSecond: 750_000, cpuMicros: 1 }
+  const command = { command: 'LPUSH', own, theirs: own, cpuRatio: 1.5 }
+  const section = typeSection({
+    command: 'npm run bench -- types',
+    conditions,
+    servers,
+    rounds: 5,
+    collections: [
+      { what: 'lists of 5', count: 1000, own: { bytesEach: 80 }, theirs: { bytesEach: 100 } },
+      { what: 'fields of a hash', count: 2000, own: { bytesEach: 60, wholeMs: whole }, theirs: undefined },
+    ],
+    commands: [
+      { ...command, depth: 1, throughputRatio: 0.95 },
+      { ...command, depth: 16, throughputRatio: 0.7 },
+    ],
+  })
+  expect(section).toContain('| 1,000 lists of 5 | 80.0 B | 100.0 B | 0.80 × (goal: ≤ 0.9) |\n')
+  expect(section).toContain('| 2,000 fields of a hash | 60.0 B | – | – |\n')
+  expect(section).toContain('| 2,000 fields of a hash | 10.0 / – | 0.5 / – | 100.0 / – | 5.0 / – |\n')
+  expect(section).toContain(
+    '| LPUSH | 750k/s | 0.95 × (goal: ≥ 0.9) | 750k/s | 0.70 × (goal: ≥ 1, missed) | 1.50 × |\n',
+  )
+})
+
 describe('servers', () => {
   test('without results, says so', () => {
     const none = undefined
-    const sections = [serverSection(none), memorySection(none), clusterSection(none), originSection(none)]
+    const sections = [
+      serverSection(none),
+      memorySection(none),
+      clusterSection(none),
+      originSection(none),
+      typeSection(none),
+    ]
     for (const section of sections) expect(section).toContain('not measured yet')
     const results = { server: none, memory: none, cluster: none, origins: none }
     expect(summarySection(results)).toContain('not measured yet')

@@ -1,10 +1,11 @@
 // The commands of data types under the load of redis-benchmark: this server and redis-server, in turn in one run.
 
-import { median, type Sample } from './figures.ts'
-import { type UniformResult, uniformLoad } from './generators.ts'
-import { open } from './load.ts'
-import { type Command, fill, send } from './requests.ts'
-import { conditions, findProgram, type Server, startErinys, startRedis } from './servers.ts'
+import { median, type Sample } from '../figures.ts'
+import { type UniformResult, uniformLoad } from '../generators.ts'
+import { open } from '../load.ts'
+import { type Command, fill, send } from '../requests.ts'
+import { findProgram, type Server, startErinys, startRedis } from '../servers.ts'
+import type { CommandRow } from './figures.ts'
 
 const CLIENTS = 50
 const VALUE = 'x'.repeat(32)
@@ -77,20 +78,24 @@ function digits(i: number): string {
   return String(i).padStart(12, '0')
 }
 
-export async function benchTypeCommands({ smoke }: { readonly smoke: boolean }): Promise<void> {
+/** A row for each command and depth; none without redis-benchmark. */
+export async function measureCommands(smoke: boolean, rounds: number): Promise<readonly CommandRow[]> {
   if (findProgram('redis-benchmark') === undefined) {
     console.log('types: commands are skipped, redis-benchmark is not on PATH (Debian: redis-tools)')
-    return
+    return []
   }
   const own = await startErinys({ maxBytes: '2gb' })
   const redis = await startRedis('redis-server')
   const servers = redis === undefined ? [own] : [own, redis]
   try {
     for (const server of servers) await prepare(server)
-    const rows: Record<string, string | number | undefined>[] = []
-    for (const depth of [16, 1]) for (const each of CASES) rows.push(await row(servers, each, depth, smoke))
-    console.log(Object.values(conditions()).join('; '))
-    console.table(rows)
+    const rows: CommandRow[] = []
+    for (const depth of [16, 1])
+      for (const each of CASES) {
+        const operations = Math.ceil(each.operations / (depth === 1 ? 4 : 1) / (smoke ? 50 : 1))
+        rows.push(await measureCommand(servers, each, depth, Math.max(depth * CLIENTS, operations), rounds))
+      }
+    return rows
   } finally {
     await Promise.all(servers.map((server) => server.stop()))
   }
@@ -102,19 +107,14 @@ async function prepare(server: Server): Promise<void> {
   socket.destroy()
 }
 
-/** Medians of rounds. A ratio above 1: this server has a higher throughput, or needs less CPU time. */
-async function row(
+async function measureCommand(
   servers: readonly Server[],
   { name, ...each }: Case,
   depth: number,
-  smoke: boolean,
-): Promise<Record<string, string | number | undefined>> {
-  const operations = Math.max(
-    depth * CLIENTS,
-    Math.ceil(each.operations / (depth === 1 ? 4 : 1) / (smoke ? 50 : 1)),
-  )
+  operations: number,
+  rounds: number,
+): Promise<CommandRow> {
   const samples = new Map<Server, Sample[]>(servers.map((server) => [server, []]))
-  const rounds = smoke ? 1 : 5
   // The first round only warms up.
   for (let round = 0; round <= rounds; round++)
     for (const server of round % 2 === 0 ? servers : servers.toReversed()) {
@@ -122,18 +122,19 @@ async function row(
       if (round > 0) samples.get(server)?.push(sample)
     }
   const [own, redis] = servers.map((server) => samples.get(server) ?? [])
-  const of = (field: keyof Sample, list: readonly Sample[] | undefined): number | undefined =>
-    list && Number(median(list.map((sample) => sample[field])).toPrecision(3))
-  const ratio = (compare: (mine: Sample, other: Sample) => number): number | undefined =>
-    redis && Number(median(own.map((sample, round) => compare(sample, redis[round]))).toFixed(2))
+  const medians = (list: readonly Sample[]): Sample => ({
+    opsPerSecond: median(list.map((sample) => sample.opsPerSecond)),
+    cpuMicros: median(list.map((sample) => sample.cpuMicros)),
+  })
+  const ratio = (field: keyof Sample): number | undefined =>
+    redis && median(own.map((sample, round) => sample[field] / redis[round][field]))
   return {
-    load: `${name} P=${depth}`,
-    'erinys ops/s': of('opsPerSecond', own),
-    'redis ops/s': of('opsPerSecond', redis),
-    '× redis': ratio((mine, other) => mine.opsPerSecond / other.opsPerSecond),
-    'erinys CPU µs': of('cpuMicros', own),
-    'redis CPU µs': of('cpuMicros', redis),
-    'CPU: redis / erinys': ratio((mine, other) => other.cpuMicros / mine.cpuMicros),
+    command: name,
+    depth,
+    own: medians(own),
+    theirs: redis && medians(redis),
+    throughputRatio: ratio('opsPerSecond'),
+    cpuRatio: ratio('cpuMicros'),
   }
 }
 

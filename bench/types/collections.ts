@@ -1,10 +1,10 @@
-// The benchmark of data types, compared to redis-server: memory of collections, how long whole ones take, and commands.
+// Memory of collections, and how long commands on whole large ones take, compared to redis-server.
 
 import type { Socket } from 'node:net'
-import { open } from './load.ts'
-import { type Command, encoded, fill, replies, send } from './requests.ts'
-import { build, conditions, type Server, startErinys, startRedis } from './servers.ts'
-import { benchTypeCommands } from './type-commands.ts'
+import { open } from '../load.ts'
+import { type Command, encoded, fill, replies, send } from '../requests.ts'
+import { type Server, startErinys, startRedis } from '../servers.ts'
+import type { CollectionRow, WholeFigure } from './figures.ts'
 
 interface Shape {
   readonly name: string
@@ -45,55 +45,44 @@ function shapes(scale: number): readonly Shape[] {
   ]
 }
 
-export async function benchTypes({ smoke }: { readonly smoke: boolean }): Promise<void> {
-  build()
-  const rows: Record<string, string | number | undefined>[] = []
-  for (const shape of shapes(smoke ? 100 : 1)) {
+/** A row for each shape. @param scale divides the number of collections and elements */
+export async function measureCollections(scale: number): Promise<readonly CollectionRow[]> {
+  const rows: CollectionRow[] = []
+  for (const shape of shapes(scale)) {
     const own = await measure(await startErinys({ maxBytes: '4gb' }), shape)
     const redis = await startRedis('redis-server')
-    const other = redis && (await measure(redis, shape))
-    for (const [figure, value] of Object.entries(own)) {
-      const theirs = other?.[figure]
-      rows.push({
-        what: `${shape.count} ${shape.name}`,
-        figure,
-        erinys: round(value),
-        redis: theirs && round(theirs),
-        '× redis': theirs && round(value / theirs),
-      })
-    }
+    const theirs = redis && (await measure(redis, shape))
+    rows.push({ what: shape.name, count: shape.count, own, theirs })
   }
-  console.log(Object.values(conditions()).join('; '))
-  console.table(rows)
-  await benchTypeCommands({ smoke })
+  return rows
 }
 
-/** RSS growth for each collection or element; for a single collection also commands on the whole of it. */
-async function measure(server: Server, { count, command }: Shape): Promise<Record<string, number>> {
+/** RSS growth for each collection or element after the first tenth of them; for a single collection also commands on the whole of it. */
+async function measure(server: Server, { count, command }: Shape): Promise<CollectionRow['own']> {
   const socket = await open(server.port)
   try {
-    // The buffers and the compiled code are there before.
-    await send(
-      socket,
-      Array.from({ length: 1000 }, () => ['PING']),
-    )
+    // Buffers, compiled code and the heap of a server at work are there before.
+    const first = Math.floor(count / 10)
+    await fill(socket, first, command)
     const before = server.residentBytes()
-    await fill(socket, count, command)
-    const found: Record<string, number> = { 'RSS bytes each': (server.residentBytes() - before) / count }
+    await fill(socket, count - first, (i) => command(first + i))
+    const growth = server.residentBytes() - before
+    const bytesEach = growth / (count - first)
     const name = String(command(0)[1])
-    if (name !== String(command(1)[1])) return found
+    if (name !== String(command(1)[1])) return { bytesEach }
+    const wholeMs = {} as Record<WholeFigure, number>
     for (const [figure, whole] of [
-      ['COPY, ms', ['COPY', name, 'copy']],
-      ['RENAME, ms', ['RENAME', 'copy', 'renamed']],
-      ['DUMP and RESTORE, ms', ['DUMP', name]],
-      ['DEL, ms', ['DEL', 'renamed']],
+      ['COPY', ['COPY', name, 'copy']],
+      ['RENAME', ['RENAME', 'copy', 'renamed']],
+      ['DUMP and RESTORE', ['DUMP', name]],
+      ['DEL', ['DEL', 'renamed']],
     ] as const) {
       const began = performance.now()
-      if (figure.startsWith('DUMP')) await restore(socket, server.port, name)
+      if (figure === 'DUMP and RESTORE') await restore(socket, server.port, name)
       else await send(socket, [whole])
-      found[figure] = performance.now() - began
+      wholeMs[figure] = performance.now() - began
     }
-    return found
+    return { bytesEach, wholeMs }
   } finally {
     socket.destroy()
     await server.stop()
@@ -126,8 +115,4 @@ async function restore(socket: Socket, port: number, name: string): Promise<void
 function lengthOf(chunk: Buffer): number {
   const line = chunk.toString('latin1', 1, chunk.indexOf('\r'))
   return line.length + Number(line) + 5
-}
-
-function round(value: number): number {
-  return Number(value.toPrecision(3))
 }
