@@ -30,6 +30,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...alone, ...processes, ...heavy],
           maxWorkers: '100%',
+          // The files share processes, one on each core, as a process takes longer to start than most files to run.
+          isolate: false,
+          setupFiles: ['test/support/leaks.ts'],
           sequence: { groupOrder: 0 },
         },
       },
