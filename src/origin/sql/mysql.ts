@@ -115,8 +115,8 @@ export async function openMysql(options: DriverOptions): Promise<Driver> {
       // The first is MySQL's, the second MariaDB's.
       `SET max_execution_time=${statementTimeout}`,
       `SET max_statement_time=${statementTimeout / 1000}`,
-      // Otherwise values that do not fit would be truncated silently.
-      "SET sql_mode=CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
+      // Otherwise values that do not fit would be truncated silently, and a char(n) may be padded.
+      "SET sql_mode=CONCAT(REPLACE(@@sql_mode, 'PAD_CHAR_TO_FULL_LENGTH', ''), ',STRICT_ALL_TABLES')",
     ]
     for (const statement of session) connection.query(statement, () => undefined)
   })

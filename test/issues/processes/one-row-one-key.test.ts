@@ -112,6 +112,35 @@ describeWithMariadb('MariaDB', (mariadb) => {
     expect(await found(origin, [key, ...others])).toEqual(['found', ...others.map(() => null)])
   })
 
+  test("a char column has the same text whatever the server's defaults are", async () => {
+    const settings = [
+      "sql_mode = 'ANSI_QUOTES,PAD_CHAR_TO_FULL_LENGTH'",
+      "time_zone = '+05:30'",
+      "init_connect = 'set names latin1'",
+    ]
+    await mariadb().run(`
+      create table codes (code char(20) primary key, at timestamp) charset utf8mb4;
+      set time_zone = '+00:00';
+      insert into codes values ('ab', '2024-01-31 12:30:00'), ('größe', '2024-02-29 12:30:00');
+    `)
+    for (const setting of settings) await mariadb().run(`set global ${setting}`)
+    const byCode = sqlOrigin({
+      url: mariadb().url,
+      query: 'select at from codes where code = ?',
+      batchQuery: 'select code, at from codes where code in (?)',
+    })
+    const times = ['2024-01-31T12:30:00Z', null, '2024-02-29T12:30:00Z']
+    expect(await found(byCode, ['ab', 'ab ', 'größe'])).toEqual(times)
+    const byTime = sqlOrigin({
+      url: mariadb().url,
+      query: 'select code from codes where at = ?',
+      batchQuery: 'select at, code from codes where at in (?)',
+    })
+    expect(await found(byTime, ['2024-01-31 12:30:00', '2024-01-31 18:00:00'])).toEqual(['ab', null])
+    for (const name of ['sql_mode', 'time_zone', 'init_connect'])
+      await mariadb().run(`set global ${name} = default`)
+  })
+
   test('a query that gives all columns, or several, is not changed by that', async () => {
     const all = sqlOrigin({ url: mariadb().url, query: 'select * from users where id = ?' })
     expect(await textOf(all, '1')).toBe('{"id":1,"name":"one"}')
@@ -130,8 +159,9 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await postgres().run(`
       create table users (id int primary key, name text);
       insert into users values (0, 'zero'), (1, 'one');
-      create table things (code char(5), price numeric(9, 2), day date, at timestamptz, is_on boolean, part uuid, name text);
-      insert into things values ('ab', 1.5, '2024-01-31', '2024-01-31 12:30+00', true, '6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'found');
+      create type mood as enum ('sad', 'so so');
+      create table things (code char(5), price numeric(9, 2), day date, at timestamptz, is_on boolean, part uuid, mood mood, host inet, doc jsonb, name text);
+      insert into things values ('ab', 1.5, '2024-01-31', '2024-01-31 12:30+00', true, '6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'sad', '10.0.0.1', '{"a": 1}', 'found');
     `)
   })
 
@@ -184,6 +214,40 @@ describeWithPostgres('PostgreSQL', (postgres) => {
       batchQuery: `select ${column}, name from things where ${column} = any($1)`,
     })
     expect(await found(origin, [key, ...others])).toEqual(['found', ...others.map(() => null)])
+  })
+
+  test.each([
+    ['price', '1.50', ['1abc', '0x1', '']],
+    ['day', '2024-01-31', ['nope', '2024-02-31', '']],
+    ['at', '2024-01-31 12:30:00+00', ['never', '2024-13-31 12:30:00+00']],
+    ['is_on', 'true', ['maybe', 'true7']],
+    ['part', '6ba7b810-9dad-11d1-80b4-00c04fd430c8', ['new', '6ba7b810-9dad-11d1-80b4-00c04fd430c80']],
+    ['mood', 'sad', ['Sad', 'glad']],
+    ['host', '10.0.0.1', ['localhost', '10.0.0.256']],
+    ['doc', '{"a": 1}', ['{"a', 'a']],
+  ])('what the type of a column does not accept is absent: %s', async (column, key, others) => {
+    const origin = sqlOrigin({
+      url: postgres().url,
+      keys: 'thing:{id}',
+      query: `select name from things where ${column} = $1`,
+      batchQuery: `select ${column}, name from things where ${column} = any($1)`,
+      writeQuery: `insert into things (${column}, name) values ($1, $2)`,
+    })
+    const keys = [key, ...others].map((text) => `thing:${text}`)
+    await expect(origin.store?.(keys[1], Buffer.from('x'), context())).rejects.toThrow(/invalid|range|empty/)
+    expect(await found(origin, keys)).toEqual(['found', ...others.map(() => null)])
+  })
+
+  test('a value that the query cannot compute is an error still', async () => {
+    const origin = sqlOrigin({
+      url: postgres().url,
+      query: 'select name::int from things where code = $1',
+      batchQuery: 'select code, name::int as name from things where code = any($1)',
+    })
+    const reason = 'invalid input syntax for type integer: "found"'
+    await expect(textOf(origin, 'ab')).rejects.toThrow(reason)
+    expect(await bulk(origin, ['ab', 'cd'])).toEqual([reason, null])
+    await origin.close()
   })
 })
 

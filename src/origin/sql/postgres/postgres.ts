@@ -11,6 +11,7 @@ import {
   LASTING,
   type Parameter,
   type Rows,
+  StatementError,
   statementError,
   textOrBytes,
 } from '../driver.ts'
@@ -36,6 +37,9 @@ const LASTING_MESSAGE = /^SASL: |does not support SSL/
 
 /** The server cancels statements of disconnected clients (PostgreSQL 14, not on every system). */
 const NOTICE_GONE_CLIENTS = "SET client_connection_check_interval='1s'"
+
+/** The name of a type, by its OID. */
+const TYPE_NAME = 'select pg_catalog.format_type($1, null)'
 
 export async function openPostgres(options: DriverOptions): Promise<Driver> {
   return new PostgresDriver(await importPackage('pg', () => import('pg')), options)
@@ -150,11 +154,32 @@ class PostgresDriver implements Driver {
     signal: AbortSignal,
   ): Promise<Rows> {
     const read = (client: PoolClient): Promise<Rows> => this.#read(client, text, value)
-    return this.#with(signal, (client) =>
+    const rows = this.#with(signal, (client) =>
       read(client).catch((error) => {
         if (error instanceof Altered) return read(client)
         throw error
       }),
+    )
+    const isOne = value !== null && (!Array.isArray(value) || value.length === 1)
+    if (!isOne) return rows
+    return rows.catch(async (error) => {
+      if (error instanceof StatementError && !(await this.#accepts(text, value, signal)))
+        return { columns: [], rows: [] }
+      throw error
+    })
+  }
+
+  /** Whether the type of a statement's parameter accepts this value: no row has a key that it does not, as `new` for a uuid. */
+  async #accepts(
+    text: string,
+    value: string | Buffer | readonly (string | Buffer)[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const [oid] = await this.#typesOf(text, signal)
+    const [[type]] = await this.#with(signal, (client) => rowsOf(client, TYPE_NAME, String(oid)))
+    return this.#with(signal, (client) => client.query(`select $1::${type}`, [value])).then(
+      () => true,
+      (error) => !(error instanceof StatementError),
     )
   }
 
