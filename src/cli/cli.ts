@@ -194,7 +194,14 @@ program
 type Options = Flags & { readonly config?: string; readonly defaultHttpPort?: string }
 
 survivesBrokenOutput()
+process.once('beforeExit', failUnfinished)
 await program.parseAsync().catch(fail)
+process.off('beforeExit', failUnfinished)
+
+/** Nothing is left that could go on: Node.js would exit with 0, or 13, without a word. */
+function failUnfinished(): never {
+  fail(new ConfigError('it waits for a promise of the configuration, or of an origin, that never settles'))
+}
 
 /** Not Commander's own: that prints all of the help for an unknown command. */
 function addHelp(to: Command): void {

@@ -89,6 +89,25 @@ test('an origin does not answer, and then SIGTERM: it closes in order', async ()
   expect(stdout).toContain('SIGTERM: closing')
 })
 
+test.each([
+  ['configuration file', 'await new Promise(() => {}); export default { groups: { cache: {} } }', true],
+  [
+    'origin',
+    'export default { groups: { cache: { origin: { start: () => new Promise(() => {}), load: () => null } } } }',
+    false,
+  ],
+])('a promise of the %s that never settles is an error', async (_, text, isChecked) => {
+  const config = join(mkdtempSync(join(tmpdir(), 'erinys-never-')), 'erinys.config.mjs')
+  writeFileSync(config, text)
+  for (const args of isChecked ? [[], ['check']] : [[]]) {
+    const { code, stderr } = await run(['--config', config, '--port', '0', ...args], { program })
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'erinys: it waits for a promise of the configuration, or of an origin, that never settles\n',
+    })
+  }
+})
+
 test('a port in use is still an error', async () => {
   const { child, port } = await start(['--config', configFile({ groups: { cache: {} } })], { program })
   onTestFinished(() => void child.kill('SIGKILL'))
