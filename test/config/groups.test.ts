@@ -181,6 +181,14 @@ describe('an origin that would not do what its fields say', () => {
       "url: got a path that is not a number, wants a database such as '/2'",
     ],
     [redis({ url: ['redis://h', 'redis://h/-1'] }), 'url[1]: got a path that is not a number'],
+    [
+      redis({ url: 'redis://h?db=1' }),
+      "url: got the parameter db, which is not supported: write the database as the path, such as '/2'",
+    ],
+    [
+      redis({ url: ['redis://h', 'redis://h/1?keyPrefix=a&password=secret'] }),
+      'url[1]: got the parameter keyPrefix, which is not supported: set it beside url',
+    ],
     [sql({ url: 'sqlite:', query: 'q' }), 'url: got no path, wants sqlite:path'],
     [sql({ url: 'file:secret.db', query: 'q' }), "url: got a URL of 'file:', wants a URL such as"],
     [{ ...pg, keys: 'user:{id}:{part}' }, 'keys: got 2 captures, wants one'],

@@ -44,10 +44,8 @@ function redisSchema(directory: string): z.ZodType<Origin> {
     return list.map((item, i) => {
       const path = list === value ? [i] : []
       const read = one.safeParse(item)
-      if (read.success && !/^\/?\d*$/.test(new URL(read.data).pathname)) {
-        const message = "got a path that is not a number, wants a database such as '/2', or none"
-        context.addIssue({ code: 'custom', message, path })
-      }
+      const message = read.success ? problemOf(new URL(read.data)) : undefined
+      if (message !== undefined) context.addIssue({ code: 'custom', message, path })
       return within(context, read, ...path)
     })
   })
@@ -85,4 +83,14 @@ function redisSchema(directory: string): z.ZodType<Origin> {
     const source = { urls: written.url.map(withoutLogin), cluster, prefix }
     return identified(origin, source, { ...rest, urls: written.url })
   })
+}
+
+/** The client takes parameters for options of its own, such as `keyPrefix`. */
+function problemOf({ pathname, searchParams }: URL): string | undefined {
+  if (!/^\/?\d*$/.test(pathname))
+    return "got a path that is not a number, wants a database such as '/2', or none"
+  const [name] = searchParams.keys()
+  if (name === undefined) return undefined
+  const instead = name === 'db' ? "write the database as the path, such as '/2'" : 'set it beside url'
+  return `got the parameter ${name}, which is not supported: ${instead}`
 }

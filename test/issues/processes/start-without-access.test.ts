@@ -84,6 +84,12 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await failsUnlessLazy(wrong, /unrecognized configuration parameter "nope"/)
   })
 
+  test('a file of the URL that is not there', async () => {
+    const file = join(tmpdir(), 'erinys-no-such-ca.pem')
+    const url = `postgres://app:secret@127.0.0.1:1/db?sslmode=verify-full&sslrootcert=${file}`
+    await failsUnlessLazy({ kind: 'sql', url, query }, `ENOENT: no such file or directory, open '${file}'`)
+  })
+
   test('a server that is away', async () => {
     const [port] = await freePorts(1)
     const url = `postgres://app:secret@127.0.0.1:${port}/db`

@@ -127,8 +127,10 @@ class PostgresDriver implements Driver {
   }
 
   isLasting(error: unknown): boolean {
-    const { code = '', message } = error as Error & { readonly code?: string }
-    return LASTING.test(code) || LASTING_MESSAGE.test(message) || isTlsFault(error)
+    const { code = '', message, syscall } = error as NodeJS.ErrnoException
+    // Without permission for a socket, or a file of the URL (`sslrootcert`) that cannot be read.
+    const isFile = code === 'EACCES' || syscall === 'open'
+    return LASTING.test(code) || LASTING_MESSAGE.test(message) || isFile || isTlsFault(error)
   }
 
   async close(): Promise<void> {
