@@ -3,8 +3,8 @@
 import type { Socket } from 'node:net'
 import { countReplies } from './load.ts'
 
-/** Bytes that are sent at a time. */
-const CHUNK_BYTES = 64 * 1024
+/** Bytes that are sent at a time: what a server has to keep of larger ones, until they are collected, would look like memory of data. */
+const CHUNK_BYTES = 8 * 1024
 
 export type Command = readonly (string | number)[]
 

@@ -57,17 +57,15 @@ export async function measureCollections(scale: number): Promise<readonly Collec
   return rows
 }
 
-/** RSS growth for each collection or element after the first tenth of them; for a single collection also commands on the whole of it. */
+/** RSS growth for each collection or element; for a single collection also commands on the whole of it. */
 async function measure(server: Server, { count, command }: Shape): Promise<CollectionRow['own']> {
   const socket = await open(server.port)
   try {
-    // Buffers, compiled code and the heap of a server at work are there before.
-    const first = Math.floor(count / 10)
-    await fill(socket, first, command)
+    // Buffers and the heap of a server grow while it works, up to a size: as many bytes of requests go before.
+    await fill(socket, count, (i) => ['ECHO', command(i).join(' ')])
     const before = server.residentBytes()
-    await fill(socket, count - first, (i) => command(first + i))
-    const growth = server.residentBytes() - before
-    const bytesEach = growth / (count - first)
+    await fill(socket, count, command)
+    const bytesEach = (server.residentBytes() - before) / count
     const name = String(command(0)[1])
     if (name !== String(command(1)[1])) return { bytesEach }
     const wholeMs = {} as Record<WholeFigure, number>
