@@ -289,9 +289,11 @@ export class Records {
     }
   }
 
-  /** Points `bytes`, `keyFrom` and `keyTo` at the key of a record. */
+  /** Points `bytes`, `view`, `keyFrom` and `keyTo` at the key of a record. */
   locateKey(ref: Ref): void {
-    this.bytes = this.#arena.bytes[ref >>> this.#arena.shift]
+    const segment = ref >>> this.#arena.shift
+    this.bytes = this.#arena.bytes[segment]
+    this.view = this.#arena.views[segment]
     this.keyFrom = this.keyStart(ref)
     this.keyTo = this.keyFrom + this.keyLength(ref)
   }

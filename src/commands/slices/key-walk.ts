@@ -85,7 +85,7 @@ export class KeyList {
     const records = this.#records
     for (const ref of this.#refs) {
       records.locateKey(ref)
-      this.#reply.bulk(records.bytes, records.keyFrom, records.keyTo)
+      this.#reply.bulk(records.bytes, records.keyFrom, records.keyTo, records.view)
     }
     this.#refs.length = 0
   }

@@ -174,6 +174,6 @@ export class Context {
   replyKey(ref: Ref): void {
     const { records } = this.store
     records.locateKey(ref)
-    this.reply.bulk(records.bytes, records.keyFrom, records.keyTo)
+    this.reply.bulk(records.bytes, records.keyFrom, records.keyTo, records.view)
   }
 }

@@ -66,10 +66,11 @@ export function settle(c: Context, stream: Stream, isChanged = true): void {
 
 const id: IdWords = new Int32Array(ID_WORDS)
 const idText = Buffer.alloc(ID_TEXT_BYTES)
+const idView = new DataView(idText.buffer, idText.byteOffset, idText.length)
 
 /** Writes an ID as a bulk string. */
 export function replyId(reply: ReplyWriter, words: IdWords): void {
-  reply.bulk(idText, 0, writeIdText(idText, 0, words))
+  reply.bulk(idText, 0, writeIdText(idText, 0, words), idView)
 }
 
 /** Writes the current entry of a reader: its ID, and its fields with their values. */
