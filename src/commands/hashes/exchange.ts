@@ -139,12 +139,19 @@ function readSetOptions(c: Context): SetOptions | undefined {
   return undefined
 }
 
+const INVALID_COUNT = 'ERR invalid number of fields'
+const INT_MAX = 0x7fff_ffff
+
 /** The position of the first field of `FIELDS numfields field value …`, which begins at `i`; 0 after an error reply. */
 function readPairs(c: Context, i: number): number {
   const { args } = c
   if (i < args.count - 3) {
-    const count = readPositive(c, i + 1, 1, 'ERR invalid number of fields')
+    const count = readPositive(c, i + 1, 1, INVALID_COUNT)
     if (Number.isNaN(count)) return 0
+    if (count > INT_MAX) {
+      c.reply.error(INVALID_COUNT)
+      return 0
+    }
     if (args.count - i - 2 === 2 * count) return i + 2
   }
   c.reply.error(wrongArguments(c.command.fullName))

@@ -135,7 +135,7 @@ function info({ args, reply }: Context, table: CommandDirectory): void {
   reply.array(args.count - 2)
   for (let i = 2; i < args.count; i++) {
     const command = table.byName(args.latin1(i).toLowerCase())
-    if (command === undefined) reply.nullArray()
+    if (command === undefined) reply.null()
     else writeCommandInfo(reply, command)
   }
 }
@@ -201,7 +201,11 @@ function getKeys(c: Context, table: CommandDirectory, withFlags: boolean): void 
   c.args = inner
   const positions = command.keysOf(c)
   c.args = args
-  if (positions.length === 0) {
+  // A number that is wrong hides the keys behind it, not the destination before it.
+  const lacksCounted = spec.keys.some(
+    ({ counted, first }) => counted === true && !positions.some((i) => i > first),
+  )
+  if (positions.length === 0 || lacksCounted) {
     reply.error('ERR Invalid arguments specified for command')
     return
   }

@@ -99,7 +99,7 @@ test('the errors of Redis', async () => {
       harness,
       `HSETEX a FNX FXX FIELDS 1 f v | HSETEX a EX 1 KEEPTTL FIELDS 1 f v | HSETEX a FOO FIELDS 1 f v | HSETEX a FIELDS 0 f v
        HSETEX a FIELDS 2 f v | HSETEX a FIELDS 1 f v g | HSETEX a EX 1 FNX f v | HSETEX a EX x FIELDS 1 f v | HGETEX a EX x FIELDS 1 f
-       HGETEX a EX 1 PX 1 FIELDS 1 f | HGETEX a EX -1 FIELDS 1 f`,
+       HGETEX a EX 1 PX 1 FIELDS 1 f | HGETEX a EX -1 FIELDS 1 f | HSETEX a FIELDS 2147483648 f v | HSETEX a FIELDS 2147483647 f v`,
     ),
   ).toBe(
     '-ERR Only one of FXX or FNX arguments can be specified | ' +
@@ -108,7 +108,8 @@ test('the errors of Redis', async () => {
       `${"-ERR wrong number of arguments for 'hsetex' command | ".repeat(2)}` +
       '-ERR unknown argument: f | ' +
       '-ERR value is not an integer or out of range | -ERR value is not an integer or out of range | ' +
-      '-ERR Mandatory argument FIELDS is missing or not at the right position | -ERR invalid expire time, must be >= 0',
+      '-ERR Mandatory argument FIELDS is missing or not at the right position | -ERR invalid expire time, must be >= 0 | ' +
+      "-ERR invalid number of fields | -ERR wrong number of arguments for 'hsetex' command",
   )
 })
 

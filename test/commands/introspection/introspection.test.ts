@@ -185,6 +185,13 @@ describe('COMMAND LIST', () => {
   })
 })
 
+test('COMMAND INFO of an unknown command is the null of a bulk string', async () => {
+  const harness = new Harness()
+  expect(await harness.raw('COMMAND', 'INFO', 'nosuch', 'get|x')).toBe('*2\r\n$-1\r\n$-1\r\n')
+  await harness.raw('HELLO', 3)
+  expect(await harness.raw('COMMAND', 'INFO', 'nosuch')).toBe('*1\r\n_\r\n')
+})
+
 describe('COMMAND GETKEYS', () => {
   const keys = (...args: string[]) => client.call('COMMAND', 'GETKEYS', ...args)
   const flags = (...args: string[]) => client.call('COMMAND', 'GETKEYSANDFLAGS', ...args)
