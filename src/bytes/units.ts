@@ -39,6 +39,13 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined
 }
 
+/** The same, and `'5%'` is -5, as in Redis; percentages are not bounded. */
+export function parseSizeOrPercent(text: string): number | undefined {
+  const percent = /^(\d{1,15})%$/.exec(text)
+  // Not -0.
+  return percent ? 0 - Number(percent[1]) : parseSize(text)
+}
+
 /**
  * Parses `'5m'`, `'250ms'` or `'1h30m'` as milliseconds (`'500us'` is a fraction); undefined: not a duration. A number
  * without a unit is not a duration: its unit depends on the setting.
@@ -65,6 +72,11 @@ export function formatSize(bytes: number): string {
     if (bytes >= size) return `${Number((bytes / size).toFixed(2))}${unit}`
   }
   return `${bytes}b`
+}
+
+/** A negative number is a percentage. */
+export function formatSizeOrPercent(value: number): string {
+  return value < 0 ? `${-value}%` : formatSize(value)
 }
 
 /** Formats milliseconds exactly, the largest unit first: `'1h30m'`; `'0ms'` for zero. */

@@ -3,7 +3,13 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { nearest } from '../bytes/nearest.ts'
-import { formatDuration, parseDuration, parseMilliseconds, parseSize } from '../bytes/units.ts'
+import {
+  formatDuration,
+  parseDuration,
+  parseMilliseconds,
+  parseSize,
+  parseSizeOrPercent,
+} from '../bytes/units.ts'
 import type { BindAddress } from '../server/settings.ts'
 
 /** A schema with one error message: what it got and what it wants. */
@@ -106,6 +112,16 @@ export function size(least: string, most?: string): Reader<number, number | stri
     return isWithin(bytes, floor, ceiling) ? bytes : undefined
   })
 }
+
+/** Bytes, or a percentage, which is negative. */
+export const sizeOrPercent: Reader<number, number | string> = reader(
+  "a size such as '64mb', or a percentage from '0%' to '100%'",
+  (value) => {
+    const parsed = typeof value === 'string' ? parseSizeOrPercent(value) : value
+    const least = typeof value === 'string' ? -100 : 0
+    return isWithin(parsed, least, Number.MAX_SAFE_INTEGER) ? parsed : undefined
+  },
+)
 
 /** Milliseconds: a number, or text with a unit. `limit`: the maximum; `timed`: the longest delay of a timer. */
 export function duration(least: number, limit?: 'timed' | number): Reader<number, number | string> {

@@ -2,7 +2,7 @@
 
 import { totalmem } from 'node:os'
 import { kebabName } from '../bytes/names.ts'
-import { formatDuration, formatSize, parseSize } from '../bytes/units.ts'
+import { formatDuration, formatSize, formatSizeOrPercent, parseSize } from '../bytes/units.ts'
 import type { BindAddress, OutputLimits } from '../server/settings.ts'
 import {
   addresses,
@@ -13,6 +13,7 @@ import {
   seconds,
   secret,
   size,
+  sizeOrPercent,
   text,
   whole,
   yesNo,
@@ -208,15 +209,18 @@ export const settings = {
     summary: 'unread output after which a client is disconnected: class, hard limit, soft limit, seconds',
     write: writeOutputLimits,
   }),
-  /** Maximum memory of all clients together; above it those with the most are disconnected; 0: no limit. */
+  /**
+   * Maximum memory of all clients together; above it those with the most are disconnected; 0: no limit. Negative: a
+   * percentage of the groups' budgets.
+   */
   maxmemoryClients: setting({
-    reads: size('0'),
+    reads: sizeOrPercent,
     fallback: Math.floor(machineMemory / 4),
-    argument: '<size>',
+    argument: '<size|percent>',
     summary:
-      'maximum memory of all clients together for unread output, incomplete requests and queued transactions; above it the clients with the most are disconnected; 0: no limit',
+      'maximum memory of all clients together for unread output, incomplete requests and queued transactions, such as 1gb or, of the budgets of all groups, 5%; above it the clients with the most are disconnected; 0: no limit',
     fallbackText: "a quarter of the machine's memory",
-    write: formatSize,
+    write: formatSizeOrPercent,
   }),
   /** Commands that take longer are recorded in SLOWLOG; microseconds, 0: all, -1: none. */
   slowlogLogSlowerThan: setting({

@@ -4,7 +4,12 @@ import { latin1 } from '../access/text.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { Parameter } from '../commands/spec/parameter.ts'
 import type { ConnectionLimits } from './clients/connection-limits.ts'
-import { applySettings, createParameters, logLevelOf, type ParameterTargets } from './parameters.ts'
+import {
+  applySettings,
+  createParameters,
+  logLevelOf,
+  type ParameterTargets,
+} from './parameters/parameters.ts'
 import type { ServerSettings } from './settings.ts'
 
 export interface LiveSettingsOptions extends Omit<ParameterTargets, 'maxclients' | 'evicting'> {
@@ -55,6 +60,8 @@ export class LiveSettings {
   /** Groups were added to the list or removed from it: they have parameters of their own. */
   groupsChanged(): void {
     this.parameters = createParameters(this.#targets)
+    // The limit of `maxmemory-clients` may be a percentage of their budgets.
+    applySettings(this.#targets)
   }
 
   #evicting(run: () => void): void {

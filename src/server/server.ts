@@ -152,6 +152,7 @@ export class Server implements Host {
       access,
       instant,
       keepaliveChanged: () => this.#clients.keepaliveChanged(),
+      clientMemoryChanged: () => this.#clients.evict(),
     })
     connectionLimits.limitHttp(httpConnections)
     const reply = new ReplyWriter()

@@ -57,7 +57,10 @@ export interface ServerSettings extends TlsSettings {
   hllSparseMaxBytes: number
   clientQueryBufferLimit: number
   clientOutputBufferLimit: OutputLimits
-  /** The unread replies of all clients together beyond which the largest are closed; 0: no limit. */
+  /**
+   * The bytes that all clients together may hold; beyond it the largest are closed. 0: no limit. Negative: a percentage
+   * of the groups' budgets.
+   */
   maxmemoryClients: number
   /** Microseconds; 0: all, negative: none. */
   slowlogLogSlowerThan: number

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { formatDuration, formatSize, parseDuration, parseSize } from '../../src/bytes/units.ts'
+import {
+  formatDuration,
+  formatSize,
+  formatSizeOrPercent,
+  parseDuration,
+  parseSize,
+  parseSizeOrPercent,
+} from '../../src/bytes/units.ts'
 
 describe('parseSize', () => {
   test.each([
@@ -75,6 +82,19 @@ test('sizes are formatted in one unit', () => {
     '1.5gb',
     '4tb',
   ])
+})
+
+test('percentages are negative', () => {
+  expect(['0%', '5%', '101%', '5mb', '-5%', '%', '5 %'].map(parseSizeOrPercent)).toEqual([
+    0,
+    -5,
+    -101,
+    5 * 2 ** 20,
+    undefined,
+    undefined,
+    undefined,
+  ])
+  expect([-5, 0, 5 * 2 ** 20].map(formatSizeOrPercent)).toEqual(['5%', '0b', '5mb'])
 })
 
 test('durations are formatted exactly', () => {

@@ -20,6 +20,14 @@ describe('the error of a wrong field has its path, its value and what is expecte
     [{ protectedMode: 'maybe' }, "protectedMode: got 'maybe', wants yes or no (or true or false)"],
     [{ maxmemory: '64 megs' }, "maxmemory: got '64 megs', wants a size such as '64mb', at least 1kb"],
     [{ maxmemory: 0 }, "maxmemory: got 0, wants a size such as '64mb', at least 1kb"],
+    [
+      { maxmemoryClients: '101%' },
+      "maxmemoryClients: got '101%', wants a size such as '64mb', or a percentage from '0%' to '100%'",
+    ],
+    [
+      { maxmemoryClients: -1 },
+      "maxmemoryClients: got -1, wants a size such as '64mb', or a percentage from '0%' to '100%'",
+    ],
     [{ protoMaxBulkLen: '2gb' }, "protoMaxBulkLen: got '2gb', wants a size such as '64mb', from 1mb to 1gb"],
     [{ loglevel: 'info' }, "loglevel: got 'info', wants one of debug, verbose, notice, warning, nothing"],
     [{ maxclients: 0 }, 'maxclients: got 0, wants a whole number, at least 1'],

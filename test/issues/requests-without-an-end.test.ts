@@ -61,3 +61,14 @@ test('requests that are never complete, each within its limit', async () => {
   expect(running.server.stats.evictedClients).toBe(2)
   expect(held()).toBeLessThanOrEqual(10 * MB)
 })
+
+test('a lower limit closes clients at once', async () => {
+  const peer = await start()
+  for (let i = 0; i < 4; i++) {
+    const client = await running.connect()
+    client.send(`*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$${100 * MB}\r\n${'x'.repeat(2 * MB)}`)
+  }
+  await untilHeld(8 * MB)
+  await peer.exchange(`CONFIG SET maxmemory-clients ${5 * MB}\r\n`, '+OK\r\n')
+  expect(running.server.stats.evictedClients).toBe(2)
+})

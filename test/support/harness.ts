@@ -26,7 +26,7 @@ import { defaultLimits } from '../../src/resp/limits.ts'
 import { ReplyWriter } from '../../src/resp/reply.ts'
 import { createAccess } from '../../src/server/access/create.ts'
 import { UnreadBytes } from '../../src/server/output/unread-bytes.ts'
-import { createParameters } from '../../src/server/parameters.ts'
+import { createParameters } from '../../src/server/parameters/parameters.ts'
 import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
 import { defaultEncodingLimits, type EncodingLimits } from '../../src/store/types/encoding-limits.ts'
 import { HttpStats } from '../../src/telemetry/http-stats.ts'
@@ -194,6 +194,7 @@ export class HarnessHost implements Host {
   readonly stats: NodeStats
   readonly http: HttpStats
   readonly settings: ServerSettings = defaultServerSettings(7000)
+  readonly unread = new UnreadBytes()
   readonly parameters: ReadonlyMap<string, Parameter>
   monitors = 0
   activeExpiry = true
@@ -236,11 +237,12 @@ export class HarnessHost implements Host {
       encodingLimits,
       maxclients: Number.POSITIVE_INFINITY,
       limits: defaultLimits(),
-      unread: new UnreadBytes(),
+      unread: this.unread,
       telemetry,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       access: this.access,
       keepaliveChanged: () => undefined,
+      clientMemoryChanged: () => undefined,
       evicting: (run) => run(),
     })
   }

@@ -3,7 +3,7 @@
 import type { Access } from '../../access/access.ts'
 import { latin1 } from '../../access/text.ts'
 import type { Parameter } from '../../commands/spec/parameter.ts'
-import { anyText, integer, oneOf } from '../parameter-values.ts'
+import { anyText, integer, oneOf } from '../parameters/values.ts'
 import type { ServerSettings } from '../settings.ts'
 
 /** Shown instead of a password. */

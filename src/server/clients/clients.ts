@@ -139,6 +139,11 @@ export class Clients {
   /** Closes connections that are idle for too long or stuck, and those that hold too much memory. */
   check(now: number): void {
     for (const connection of this.byId.values()) connection.check(now)
+    this.evict()
+  }
+
+  /** Closes those that hold too much memory. */
+  evict(): void {
     evictByHeld(this.byId, this.#services.unread.limit)
   }
 

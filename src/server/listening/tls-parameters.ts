@@ -7,6 +7,7 @@ import { parseMilliseconds } from '../../bytes/units.ts'
 import type { Apply, JointParameters, Parameter } from '../../commands/spec/parameter.ts'
 import type { Certificates } from '../../tls/certificates.ts'
 import type { TlsSettings } from '../../tls/settings.ts'
+import { settled } from '../parameters/kinds.ts'
 import type { ServerSettings } from '../settings.ts'
 
 /** A value, or Redis's error text in an object. */
@@ -48,9 +49,13 @@ export function tlsParameters(
   settings: ServerSettings,
   certificates: Certificates | undefined,
 ): readonly Parameter[] {
+  const isPresent = ([name, text]: [string, string]): boolean => {
+    const field = NAMES.get(name) as Name
+    return PARSERS[field](text) === settings[field]
+  }
   const joint: JointParameters = {
     accept: (texts) => {
-      if (certificates === undefined) return WITHOUT_TLS
+      if (certificates === undefined) return [...texts].every(isPresent) ? () => undefined : WITHOUT_TLS
       const changes: Record<string, Parsed> = {}
       for (const [name, text] of texts)
         changes[NAMES.get(name) as string] = PARSERS[NAMES.get(name) as Name](text)
@@ -70,8 +75,8 @@ export function tlsParameters(
     }),
   )
   return [
-    { name: 'tls-port', get: () => String(settings.tlsPort) },
-    { name: 'tls-cluster', get: () => (settings.tlsCluster ? 'yes' : 'no') },
+    settled('tls-port', () => settings.tlsPort),
+    settled('tls-cluster', () => (settings.tlsCluster ? 'yes' : 'no')),
     ...changeable,
     { name: 'unixsocket', get: () => settings.unixsocket },
     { name: 'unixsocketperm', get: () => settings.unixsocketperm.toString(8) },

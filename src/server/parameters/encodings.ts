@@ -1,8 +1,8 @@
 // CONFIG parameters of encodings: the sizes up to which OBJECT ENCODING reports a compact encoding.
 
-import type { Parameter } from '../commands/spec/parameter.ts'
-import type { EncodingLimits } from '../store/types/encoding-limits.ts'
-import { type Accept, integer, memory } from './parameter-values.ts'
+import type { Parameter } from '../../commands/spec/parameter.ts'
+import type { EncodingLimits } from '../../store/types/encoding-limits.ts'
+import { type Accept, integer, memory } from './values.ts'
 
 const count = integer(0)
 const bytes = memory(0)

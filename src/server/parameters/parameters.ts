@@ -1,29 +1,31 @@
 // The parameters of CONFIG GET and CONFIG SET: the server's settings under Redis's names.
 
-import type { Access } from '../access/access.ts'
-import type { Apply, Parameter } from '../commands/spec/parameter.ts'
-import type { Group } from '../group/group.ts'
-import type { DecoderLimits } from '../resp/limits.ts'
-import type { EncodingLimits } from '../store/types/encoding-limits.ts'
-import type { Telemetry } from '../telemetry/telemetry.ts'
-import type { Certificates } from '../tls/certificates.ts'
-import { accessParameters } from './access/parameters.ts'
-import { encodingParameters } from './encoding-parameters.ts'
-import { tlsParameters } from './listening/tls-parameters.ts'
-import type { Logger } from './logger.ts'
-import type { UnreadBytes } from './output/unread-bytes.ts'
+import type { Access } from '../../access/access.ts'
+import type { Apply, Parameter } from '../../commands/spec/parameter.ts'
+import type { Group } from '../../group/group.ts'
+import type { DecoderLimits } from '../../resp/limits.ts'
+import type { EncodingLimits } from '../../store/types/encoding-limits.ts'
+import type { Telemetry } from '../../telemetry/telemetry.ts'
+import type { Certificates } from '../../tls/certificates.ts'
+import { accessParameters } from '../access/parameters.ts'
+import { tlsParameters } from '../listening/tls-parameters.ts'
+import type { Logger } from '../logger.ts'
+import type { UnreadBytes } from '../output/unread-bytes.ts'
+import type { BindAddress, ServerSettings } from '../settings.ts'
+import { encodingParameters } from './encodings.ts'
+import { fixed, only, settled, variable } from './kinds.ts'
 import {
   type Accept,
   int,
   integer,
   memory,
+  memoryOrPercent,
   oneOf,
   outputLimits,
   outputLimitsText,
   percentiles,
   yesNo,
-} from './parameter-values.ts'
-import type { BindAddress, ServerSettings } from './settings.ts'
+} from './values.ts'
 
 const MB = 2 ** 20
 const MAX_CLIENTS = 2 ** 32 - 1
@@ -35,6 +37,9 @@ const MAX_BULK = 2 ** 30
 
 /** The smallest budget of a group (the configuration has the same limit). */
 const MIN_BUDGET = 1024
+
+/** Redis's smallest limit: with less, nobody could change it back. */
+const MIN_CLIENT_MEMORY = 128 * 1024
 
 /** The objects that parameters change. */
 export interface ParameterTargets {
@@ -52,6 +57,8 @@ export interface ParameterTargets {
   readonly access: Access
   /** Called when `tcp-keepalive` has changed. */
   readonly keepaliveChanged: () => void
+  /** Called when the memory that clients may use has changed. */
+  readonly clientMemoryChanged: () => void
   /** Runs a function that may evict many entries, and measures it. */
   readonly evicting: (run: () => void) => void
 }
@@ -71,19 +78,34 @@ export function logLevelOf(loglevel: string): string | undefined {
 }
 
 /** Copies the settings to where they are used, as when the server starts. */
-export function applySettings({ settings, limits, unread, telemetry }: ParameterTargets): void {
+export function applySettings({ settings, groups, limits, unread, telemetry }: ParameterTargets): void {
   limits.maxBulk = settings.protoMaxBulkLen
   limits.maxQueryBuffer = settings.clientQueryBufferLimit
-  unread.limit = settings.maxmemoryClients || Number.POSITIVE_INFINITY
+  unread.limit = clientMemoryLimit(settings, groups)
   telemetry.slowerThan = settings.slowlogLogSlowerThan
   telemetry.slowLog.originSlowerThan = settings.slowlogOriginSlowerThan
   telemetry.slowLog.maxLength = settings.slowlogMaxLen
   telemetry.eventThreshold = settings.latencyMonitorThreshold
 }
 
+/** The bytes that `maxmemory-clients` allows; it may be a percentage of the groups' budgets. */
+function clientMemoryLimit({ maxmemoryClients }: ServerSettings, groups: readonly Group[]): number {
+  if (maxmemoryClients === 0) return Number.POSITIVE_INFINITY
+  const bytes = maxmemoryClients > 0 ? maxmemoryClients : Math.floor((sum(groups) * -maxmemoryClients) / 100)
+  return Math.max(MIN_CLIENT_MEMORY, bytes)
+}
+
+function sum(groups: readonly Group[]): number {
+  return groups.reduce((bytes, { maxBytes }) => bytes + maxBytes, 0)
+}
+
 export function createParameters(targets: ParameterTargets): ReadonlyMap<string, Parameter> {
   const { settings, groups, telemetry, log } = targets
   const changed = (): void => applySettings(targets)
+  const clientMemoryChanged = (): void => {
+    changed()
+    targets.clientMemoryChanged()
+  }
   const parameters: Parameter[] = [
     ...accessParameters(targets.access, settings),
     variable(
@@ -116,7 +138,15 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
         settings.clientOutputBufferLimit = limits
       },
     ),
-    plain('maxmemory-clients', 'maxmemoryClients', memory(0), settings, changed),
+    variable(
+      'maxmemory-clients',
+      () => (settings.maxmemoryClients < 0 ? `${-settings.maxmemoryClients}%` : settings.maxmemoryClients),
+      memoryOrPercent,
+      (limit) => {
+        settings.maxmemoryClients = limit
+        clientMemoryChanged()
+      },
+    ),
     plain('slowlog-log-slower-than', 'slowlogLogSlowerThan', integer(-1), settings, changed),
     plain('slowlog-origin-slower-than', 'slowlogOriginSlowerThan', integer(-1), settings, changed),
     plain('slowlog-max-len', 'slowlogMaxLen', integer(0), settings, changed),
@@ -154,7 +184,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
         log.level = logLevelOf(level)
       },
     ),
-    ...budgets(targets),
+    ...budgets(targets, clientMemoryChanged),
     ...encodingParameters(targets.encodingLimits),
     ...tlsParameters(settings, targets.certificates),
     only(
@@ -165,17 +195,21 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
     only('appendonly', 'no', 'this server keeps nothing on disk'),
     only('save', '', 'this server keeps nothing on disk'),
     only('notify-keyspace-events', '', 'this server has no keyspace events'),
+    only('sanitize-dump-payload', 'yes', 'dumps are always checked'),
+    settled('port', () => settings.port),
+    settled('bind', () => bindText(settings.bind)),
+    settled('protected-mode', () => yesOrNo(settings.protectedMode)),
+    settled('maxmemory-samples', () => 0),
+    settled('lfu-log-factor', () => 10),
+    settled('lfu-decay-time', () => 1),
     fixed('databases', () => groups.length),
-    fixed('port', () => settings.port),
-    fixed('bind', () => bindText(settings.bind)),
-    fixed('protected-mode', () => yesOrNo(settings.protectedMode)),
     fixed('tcp-backlog', () => settings.tcpBacklog),
     fixed('cluster-enabled', () => 'no'),
+    fixed('daemonize', () => 'no'),
     fixed('io-threads', () => 1),
-    fixed('maxmemory-samples', () => 0),
-    fixed('lfu-log-factor', () => 10),
-    fixed('lfu-decay-time', () => 1),
     fixed('enable-debug-command', () => 'local'),
+    fixed('replicaof', () => ''),
+    fixed('slaveof', () => ''),
   ]
   return new Map(parameters.map((parameter) => [parameter.name, parameter]))
 }
@@ -188,20 +222,6 @@ function clientsUpTo(targets: Pick<ParameterTargets, 'maxclients'>): Accept<numb
     return Number(text) > maxclients && Number(text) <= MAX_CLIENTS
       ? `The operating system is not able to handle the specified number of clients, try with ${maxclients}`
       : accept(text, use)
-  }
-}
-
-/** A parameter that can be set while the server runs. */
-function variable<Value>(
-  name: string,
-  get: () => string | number,
-  accept: Accept<Value>,
-  use: (value: Value) => void,
-): Parameter {
-  return {
-    name,
-    get: () => String(get()),
-    accept: (text) => accept(text, use),
   }
 }
 
@@ -250,9 +270,8 @@ function inSeconds(
  * `maxmemory` is the sum of the groups' budgets, as in INFO. The groups without a budget of their own share equally
  * what the others leave of it; `maxmemory:<group>` gives a group its own.
  */
-function budgets({ groups, settings, evicting }: ParameterTargets): Parameter[] {
+function budgets({ groups, settings, evicting }: ParameterTargets, changed: () => void): Parameter[] {
   const sharing = new Set(groups.filter(({ maxBytes }) => maxBytes === settings.maxmemory))
-  const sum = (of: readonly Group[]): number => of.reduce((bytes, { maxBytes }) => bytes + maxBytes, 0)
   const ownBudgets = (): number => sum(groups.filter((group) => !sharing.has(group)))
   const share = (bytes: number): void => {
     let left = bytes - ownBudgets()
@@ -263,8 +282,10 @@ function budgets({ groups, settings, evicting }: ParameterTargets): Parameter[] 
       group.maxBytes = part
       left -= part
     }
+    changed()
   }
   const accept = (text: string): string | Apply => {
+    if (text === String(sum(groups))) return () => undefined
     if (sharing.size === 0) return 'every group has a budget of its own: set maxmemory:<group>'
     const own = ownBudgets()
     const why = own === 0 ? '' : `: ${own} bytes are budgets of single groups, which maxmemory:<group> sets`
@@ -283,20 +304,11 @@ function budgets({ groups, settings, evicting }: ParameterTargets): Parameter[] 
           evicting(() => {
             group.maxBytes = bytes
           })
+          changed()
         },
       ),
     ),
   ]
-}
-
-/** A parameter that can be changed in Redis and has only one valid value here. */
-function only(name: string, value: string, error: string): Parameter {
-  const accept = (text: string): string | Apply => (text.toLowerCase() === value ? () => {} : error)
-  return { name, get: () => value, accept }
-}
-
-function fixed(name: string, get: () => string | number): Parameter {
-  return { name, get: () => String(get()) }
 }
 
 function yesOrNo(on: boolean): string {

@@ -1,9 +1,9 @@
 // Parses the values of CONFIG SET, with Redis's errors.
 
-import { isCanonicalInteger } from '../bytes/numbers/decimal.ts'
-import { parseSize } from '../bytes/units.ts'
-import type { Apply } from '../commands/spec/parameter.ts'
-import type { OutputLimit, OutputLimits } from './settings.ts'
+import { isCanonicalInteger } from '../../bytes/numbers/decimal.ts'
+import { parseSize, parseSizeOrPercent } from '../../bytes/units.ts'
+import type { Apply } from '../../commands/spec/parameter.ts'
+import type { OutputLimit, OutputLimits } from '../settings.ts'
 
 const INT_MAX = 2 ** 31 - 1
 const LONG_MAX = '9223372036854775807'
@@ -34,6 +34,13 @@ export function memory(least: number, why = ''): Accept<number> {
     const accepted = within(bytes, least, Number.POSITIVE_INFINITY, use)
     return typeof accepted === 'string' ? accepted + why : accepted
   }
+}
+
+/** Bytes, or a percentage of `maxmemory`, which is negative. */
+export const memoryOrPercent: Accept<number> = (text, use) => {
+  const value = parseSizeOrPercent(text)
+  if (value === undefined) return 'argument must be a memory or percent value'
+  return value < -100 ? 'percentage argument must be less or equal to 100' : () => use(value)
 }
 
 function within(value: number, least: number, most: number, use: (value: number) => void): string | Apply {

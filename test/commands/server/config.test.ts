@@ -148,6 +148,54 @@ describe('CONFIG SET', () => {
     }
   })
 
+  test('a parameter that Redis lets change accepts the value that it has', async () => {
+    const immutable = [
+      'aclfile',
+      'cluster-enabled',
+      'daemonize',
+      'databases',
+      'enable-debug-command',
+      'io-threads',
+    ]
+    immutable.push('replicaof', 'slaveof', 'tcp-backlog', 'unixsocket', 'unixsocketperm')
+    const refused: string[] = []
+    for (const [name, value] of Object.entries(await get('*')))
+      if ((await set(name, value)) !== 'OK') refused.push(name)
+    expect(refused.sort()).toEqual(immutable)
+    // Now every group has a budget of its own.
+    const { maxmemory } = await get('maxmemory')
+    expect(await set('maxmemory', maxmemory)).toBe('OK')
+    for (const [name, value] of [
+      ['port', '1'],
+      ['tls-port', '1'],
+      ['tls-cluster', 'yes'],
+      ['protected-mode', 'never'],
+    ])
+      expect(await set(name, value)).toMatchObject({ message: expect.stringMatching(/immutable config$/) })
+  })
+
+  test('maxmemory-clients as a percentage of the budgets', async () => {
+    const { unread } = harness.host
+    expect(await set('maxmemory-clients', '7%')).toBe('OK')
+    expect(await get('maxmemory-clients')).toEqual({ 'maxmemory-clients': '7%' })
+    await set('maxmemory', '10000000')
+    expect(unread.limit).toBe(700_000)
+    await set('maxmemory', '20000000')
+    expect(unread.limit).toBe(1_400_000)
+    for (const least of ['1%', '0%', '1']) {
+      await set('maxmemory', '2000000', 'maxmemory-clients', least)
+      expect(unread.limit).toBe(least === '0%' ? Number.POSITIVE_INFINITY : 131_072)
+    }
+    const failed = "ERR CONFIG SET failed (possibly related to argument 'maxmemory-clients') - "
+    for (const [text, why] of [
+      ['101%', 'percentage argument must be less or equal to 100'],
+      ['-1%', 'argument must be a memory or percent value'],
+      ['%', 'argument must be a memory or percent value'],
+      ['-5', 'argument must be a memory or percent value'],
+    ])
+      expect(await set('maxmemory-clients', text)).toMatchObject(error(failed + why))
+  })
+
   test('a new password is kept out of the slow log', async () => {
     await set('slowlog-log-slower-than', '0')
     await set('timeout', '1', 'requirepass', 'p')
