@@ -124,3 +124,39 @@ test('hashes, lists, sets and sorted sets that are read often are served from co
     await poll(async () => JSON.stringify(await read(asking, key)) === JSON.stringify(after), 'the new value')
   }
 })
+
+test.each(['HSCAN', 'SSCAN', 'ZSCAN'])(
+  '%s sees every element, also if a copy is made meanwhile',
+  async (scan) => {
+    const cluster = await startCluster(2, {
+      groups: { cache: { maxBytes: '64mb' } },
+      cluster: { copyMaxAge: '60s' },
+    })
+    onTestFinished(() => cluster.close())
+    const [asking, owner] = [clientOf(cluster, 0), clientOf(cluster, 1)]
+    const source = async (key: string): Promise<string> =>
+      String(((await asking.call('EXPLAIN', key)) as unknown[])[7])
+    let key = 'key'
+    for (let i = 0; (await source(key)) !== 'peer'; i++) key = `key ${i}`
+    const names = Array.from({ length: 1000 }, (_, i) => `element ${i}`)
+    if (scan === 'HSCAN') await owner.hset(key, Object.fromEntries(names.map((name) => [name, '1'])))
+    else if (scan === 'SSCAN') await owner.sadd(key, ...names)
+    else await owner.zadd(key, ...names.flatMap((name, i) => [String(i), name]))
+    const isPaired = scan !== 'SSCAN'
+    const found = new Set<string>()
+    let cursor = '0'
+    const step = async (): Promise<void> => {
+      const [next, elements] = (await asking.call(scan, key, cursor)) as [string, string[]]
+      for (let i = 0; i < elements.length; i += isPaired ? 2 : 1) found.add(elements[i])
+      cursor = next
+    }
+    for (let i = 0; i < 10; i++) await step()
+    await poll(async () => {
+      for (let i = 0; i < 50; i++)
+        await asking.call(scan.replace('SCAN', scan === 'HSCAN' ? 'LEN' : 'CARD'), key)
+      return (await source(key)) === 'copy'
+    }, `a copy of ${key}`)
+    while (cursor !== '0') await step()
+    expect(found.size).toBe(names.length)
+  },
+)

@@ -47,6 +47,7 @@ export const hashIterationCommands: readonly CommandSpec[] = [
     ...READ,
     name: 'hscan',
     arity: -3,
+    hasCursor: true,
     summary: 'Iterates over the fields and values of a hash.',
     since: '2.8.0',
     complexity:

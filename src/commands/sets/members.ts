@@ -200,6 +200,7 @@ export const setMemberCommands: readonly CommandSpec[] = [
     ...READ,
     name: 'sscan',
     arity: -3,
+    hasCursor: true,
     flags: ['readonly'],
     categories: ['read', 'set', 'slow'],
     keys: oneKey('RO', 'access'),

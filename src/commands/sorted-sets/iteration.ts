@@ -48,6 +48,7 @@ export const sortedSetIterationCommands: readonly CommandSpec[] = [
     ...READ,
     name: 'zscan',
     arity: -3,
+    hasCursor: true,
     summary: 'Iterates over the members and scores of a sorted set.',
     since: '2.8.0',
     complexity:

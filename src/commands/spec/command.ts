@@ -143,6 +143,8 @@ export interface CommandSpec {
    * function decides by the arguments; where it returns none, the command has keys.
    */
   readonly fanOut?: FanOut | ((args: Args) => FanOut | undefined)
+  /** No hot copy answers it: its cursor is a position in the value of the owner. */
+  readonly hasCursor?: true
   /** Arguments placed before the keys in the part of a split command that is sent to one owner. */
   readonly partHead?: (args: Args) => readonly string[]
   /** An idempotent write: it may be sent again when its reply was lost. A function decides by the arguments. */

@@ -34,6 +34,8 @@ export class Command implements CommandTraits, CataloguedCommand {
   readonly usesGroup: boolean
   /** Whether it is a read that loads what it misses. */
   readonly loadsThrough: boolean
+  /** Whether this node's hot copy of another node's value may answer it. */
+  readonly mayUseCopy: boolean
   /** Whether clients that know the nodes send it to each of them, as its tips say. */
   readonly isForEveryNode: boolean
   /** Whether it may wait for keys. Then later commands of the same client wait for it, and no others. */
@@ -73,6 +75,7 @@ export class Command implements CommandTraits, CataloguedCommand {
     this.usesGroup = keys !== undefined || this.isRouted || spec.categories.includes('keyspace')
     this.isForEveryNode = spec.tips?.some((tip) => FOR_EVERY_NODE.includes(tip)) ?? false
     this.loadsThrough = spec.load === 'through'
+    this.mayUseCopy = this.loadsThrough && spec.hasCursor !== true
     this.mayWait = spec.flags.includes('blocking')
     this.needsNoAuth = spec.flags.includes('no_auth')
     this.isForPeers = spec.isForPeers === true

@@ -89,7 +89,7 @@ export class Routing {
     if (cluster.redirects && !client.isProgram) return client.asking ? HERE : this.#redirect(slot, owner)
     const peer = cluster.peers[owner]
     if (peer === undefined) return this.#coordinate(client, command)
-    if (command.loadsThrough) {
+    if (command.mayUseCopy) {
       // A copy may be older than a WATCH of its key, or than the client's own write.
       const mayBeCopy = client.watch === undefined && !(client.hasForwardedWrite && awaitsWrite(client))
       if (mayBeCopy && cluster.copies.serve(client.group, args, i, peer.name)) return COPY
