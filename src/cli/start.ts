@@ -54,6 +54,9 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
       timers: systemTimers,
       isOn: () => isWatching,
       changed: () => reload(`${loaded.file} has changed`),
+      unreadable: ({ message }) =>
+        log.warn(`${loaded.file} cannot be read, the configuration stays as it is: ${message}`),
+      readable: () => log.info(`${loaded.file} can be read again`),
     })
   if (isMember)
     process.once('disconnect', () => {

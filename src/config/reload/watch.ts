@@ -8,17 +8,20 @@ import type { CancelTimer, Timers } from '../../bytes/clock.ts'
  * The file may be written in place, replaced by a rename, or reached through a symbolic link that is replaced, as that of
  * a ConfigMap in Kubernetes. So the path is resolved again each time, which works on network file systems too, where
  * fs.watch does not. A change counts when two checks in a row find the same file: the writer is done then. While
- * there is no file, the last one applies.
+ * there is no file that can be read, the last one applies; that is reported when two checks in a row have found none.
  */
 
 const INTERVAL_MS = 1000
 
+/** After so many checks in a row that could not read the file, that is reported. */
+const MIN_FAILURES = 2
+
 /** The state of a file at a check. */
 export interface FileView {
-  /** Changes with each write and each replacement; `undefined`: there is no such file. */
-  stamp(path: string): Promise<string | undefined>
-  /** A digest of the content; `undefined`: it cannot be read. */
-  digest(path: string): Promise<string | undefined>
+  /** Changes with each write, each replacement, and the permissions. @throws if there is no such file */
+  stamp(path: string): Promise<string>
+  /** A digest of the content. @throws if it cannot be read */
+  digest(path: string): Promise<string>
 }
 
 export interface ConfigWatchOptions {
@@ -28,6 +31,10 @@ export interface ConfigWatchOptions {
   readonly isOn: () => boolean
   /** The content has changed. Checks continue when the promise has resolved. */
   readonly changed: () => Promise<void>
+  /** The file cannot be read any more: it is missing, a folder, or forbidden. */
+  readonly unreadable?: (error: Error) => void
+  /** It can be read again; `changed` follows if its content is another. */
+  readonly readable?: () => void
   /** The digest of the content that the node was started with, which may have changed since; by default the present one. */
   readonly known?: string | undefined
   readonly view?: FileView
@@ -40,6 +47,8 @@ export class ConfigWatch {
   #known: string | undefined
   #stamp: string | undefined
   #isSettling = false
+  /** How many checks in a row could not read the file. */
+  #failures = 0
   #cancel: CancelTimer | undefined
 
   private constructor(options: ConfigWatchOptions) {
@@ -49,7 +58,7 @@ export class ConfigWatch {
 
   /** The digest of the present content, for `known`. */
   static digestOf(path: string): Promise<string | undefined> {
-    return systemView.digest(path)
+    return systemView.digest(path).catch(() => undefined)
   }
 
   /** Begins to watch. */
@@ -57,8 +66,8 @@ export class ConfigWatch {
     const watch = new ConfigWatch(options)
     const { path, known } = options
     // With a known content, the first checks compare it with the present one.
-    if (known === undefined) watch.#stamp = await watch.#view.stamp(path)
-    watch.#known = known ?? (await watch.#view.digest(path))
+    if (known === undefined) watch.#stamp = await watch.#view.stamp(path).catch(() => undefined)
+    watch.#known = known ?? (await watch.#view.digest(path).catch(() => undefined))
     watch.#lookLater()
     return watch
   }
@@ -70,41 +79,51 @@ export class ConfigWatch {
 
   #lookLater(): void {
     this.#cancel = this.#options.timers.after(INTERVAL_MS, () => {
-      void this.#look().finally(() => {
+      void this.#check().finally(() => {
         if (this.#cancel !== undefined) this.#lookLater()
       })
     })
   }
 
-  async #look(): Promise<void> {
-    const { path, isOn, changed } = this.#options
+  async #check(): Promise<void> {
+    const { isOn, changed, unreadable } = this.#options
     if (!isOn()) return
-    const stamp = await this.#view.stamp(path)
-    if (stamp === undefined) return
-    if (stamp !== this.#stamp) {
-      this.#stamp = stamp
-      this.#isSettling = true
-      return
-    }
-    if (!this.#isSettling) return
-    const digest = await this.#view.digest(path)
-    // It cannot be read yet.
+    const digest = await this.#look().catch((error: Error) => {
+      if (++this.#failures === MIN_FAILURES) unreadable?.(error)
+    })
     if (digest === undefined) return
-    this.#isSettling = false
     // Touched, or written with the same content.
     if (digest === this.#known) return
     this.#known = digest
     await changed()
   }
+
+  /** The digest of a content that may have changed and is no longer being written. @throws if it cannot be read */
+  async #look(): Promise<string | undefined> {
+    const { path } = this.#options
+    const stamp = await this.#view.stamp(path)
+    if (stamp !== this.#stamp) {
+      this.#stamp = stamp
+      this.#isSettling = true
+      return undefined
+    }
+    if (!this.#isSettling && this.#failures === 0) return undefined
+    const digest = await this.#view.digest(path)
+    this.#isSettling = false
+    if (this.#failures >= MIN_FAILURES) this.#options.readable?.()
+    this.#failures = 0
+    return digest
+  }
 }
 
 const systemView: FileView = {
   async stamp(path) {
-    const found = await stat(path, { bigint: true }).catch(() => undefined)
-    return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
+    return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
   },
   async digest(path) {
-    const content = await readFile(path).catch(() => undefined)
-    return content && createHash('sha256').update(content).digest('hex')
+    return createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex')
   },
 }

@@ -1,6 +1,16 @@
 // Watching the configuration file: in place, by a rename, through the symbolic links of a ConfigMap.
 
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
@@ -12,6 +22,8 @@ let folder: string
 let clock: ManualClock
 let changes: number
 let isOn: boolean
+/** Reports of a file that cannot be read, or can be read again. */
+let reports: string[]
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'erinys-watch-'))
@@ -19,6 +31,7 @@ beforeEach(() => {
   clock = new ManualClock()
   changes = 0
   isOn = true
+  reports = []
 })
 
 async function watch(path: string, options: Partial<ConfigWatchOptions> = {}): Promise<ConfigWatch> {
@@ -30,6 +43,8 @@ async function watch(path: string, options: Partial<ConfigWatchOptions> = {}): P
     changed: async () => {
       changes++
     },
+    unreadable: ({ message }) => reports.push(message),
+    readable: () => reports.push('readable'),
   })
   onTestFinished(() => started.stop())
   return started
@@ -81,7 +96,11 @@ test('a change between the reading of the file and the beginning of the watch co
 test('a file that cannot be read at first', async () => {
   let digest: string | undefined = 'before'
   let stamp = '1'
-  await watch('file', { view: { stamp: async () => stamp, digest: async () => digest } })
+  const digestNow = async (): Promise<string> => {
+    if (digest === undefined) throw new Error('it cannot be read')
+    return digest
+  }
+  await watch('file', { view: { stamp: async () => stamp, digest: digestNow } })
   stamp = '2'
   digest = undefined
   await look()
@@ -111,6 +130,65 @@ test('a file that is replaced by a rename, or missing for a while', async () => 
   await look()
   await look()
   expect(changes).toBe(2)
+})
+
+test('a missing file is reported once, and so is its return', async () => {
+  const path = join(folder, 'file.json')
+  writeFileSync(path, '1')
+  await watch(path)
+  rmSync(path)
+  await look()
+  expect(reports).toEqual([])
+  await look()
+  await look()
+  expect(reports).toEqual([expect.stringMatching(/^ENOENT/)])
+  writeFileSync(path, '1')
+  await look()
+  await look()
+  await look()
+  expect(reports.slice(1)).toEqual(['readable'])
+  expect(changes).toBe(0)
+  rmSync(path)
+  await look()
+  await look()
+  expect(reports).toHaveLength(3)
+})
+
+test('a folder in the place of the file is reported, and the file that replaces it is read', async () => {
+  const path = join(folder, 'file.json')
+  writeFileSync(path, '1')
+  await watch(path)
+  rmSync(path)
+  mkdirSync(path)
+  for (let i = 0; i < 4; i++) await look()
+  expect(reports).toEqual([expect.stringMatching(/^EISDIR/)])
+  rmSync(path, { recursive: true })
+  writeFileSync(path, '2')
+  await look()
+  await look()
+  expect(reports.slice(1)).toEqual(['readable'])
+  expect(changes).toBe(1)
+})
+
+test('a file whose permissions change is tried, and reported if it cannot be read', async () => {
+  const path = join(folder, 'file.json')
+  writeFileSync(path, '1')
+  // Whoever runs the tests may read everything.
+  let isForbidden = false
+  const digest = async (): Promise<string> => {
+    if (isForbidden) throw new Error('EACCES: permission denied')
+    return 'same'
+  }
+  const stamp = async (): Promise<string> => String(statSync(path, { bigint: true }).ctimeNs)
+  await watch(path, { view: { stamp, digest } })
+  isForbidden = true
+  chmodSync(path, 0)
+  for (let i = 0; i < 4; i++) await look()
+  isForbidden = false
+  chmodSync(path, 0o600)
+  for (let i = 0; i < 3; i++) await look()
+  expect(reports).toEqual(['EACCES: permission denied', 'readable'])
+  expect(changes).toBe(0)
 })
 
 test('the symbolic links of a ConfigMap', async () => {
