@@ -118,6 +118,7 @@ export class Answers {
         uploads,
         cors,
         failed: (error) => this.#failed(request, response, error, cors),
+        written: connection.written,
       })
       requireAccess(exchange, route, user)
       const handled = isTracing() ? handleTraced(exchange, route) : route.handle(exchange)

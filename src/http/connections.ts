@@ -17,6 +17,12 @@ import type { Caller } from './ports.ts'
 /** A connection is not read while this many of its requests have no response. */
 const MAX_PARALLEL = 64
 
+/**
+ * Fewer unsent bytes are not reported. It is more than a socket's high-water mark: the socket emits `drain` when it has
+ * sent what was reported.
+ */
+const MIN_REPORTED_BYTES = 65_536
+
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** The functions that serve the requests of all connections. */
@@ -26,6 +32,8 @@ export interface RequestHandlers {
   serve(connection: HttpConnection, request: IncomingMessage, response: ServerResponse): void
   /** The response was sent, or the connection is closed. */
   ended(response: ServerResponse, startedAt: number): void
+  /** The unsent bytes have grown, or become less, by so many. */
+  unsentChanged(bytes: number): void
 }
 
 export class HttpConnection implements HttpClient {
@@ -38,11 +46,15 @@ export class HttpConnection implements HttpClient {
   readonly #handlers: RequestHandlers
   readonly #openedAt: number
   #lastActiveAt: number
-  /** The number of requests without a response, and whether one of them may change something. */
-  #active = 0
+  /** The requests without a response, and whether one of them may change something. */
+  readonly #active = new Set<ServerResponse>()
   #isExclusive = false
   /** Running plain reads: see `PlainConnection`. */
   #plainReads = 0
+  /** Bytes of their responses that wait for earlier ones. */
+  #plainWaiting = 0
+  /** The unsent bytes that were reported. */
+  #reported = 0
   readonly #waiting: (readonly [IncomingMessage, ServerResponse])[] = []
   #isPaused = false
   #isClosing = false
@@ -56,6 +68,7 @@ export class HttpConnection implements HttpClient {
     this.#lastActiveAt = this.#openedAt
     this.address = addressName(socket.remoteAddress ?? '?', socket.remotePort ?? 0)
     this.localAddress = addressName(socket.localAddress ?? '?', socket.localPort ?? 0)
+    socket.on('drain', this.written)
   }
 
   get userName(): string {
@@ -71,11 +84,16 @@ export class HttpConnection implements HttpClient {
   }
 
   get activeRequests(): number {
-    return this.#active + this.#waiting.length + this.#plainReads
+    return this.#active.size + this.#waiting.length + this.#plainReads
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength
+    const { destroyed, writableLength } = this.#socket
+    if (destroyed) return 0
+    let bytes = writableLength + this.#plainWaiting
+    // Those that wait for earlier ones; the others are in the socket.
+    for (const response of this.#active) if (response.socket === null) bytes += response.writableLength
+    return bytes
   }
 
   get receivedBytes(): number {
@@ -88,6 +106,23 @@ export class HttpConnection implements HttpClient {
 
   destroy(): void {
     this.#socket.destroy()
+    this.written()
+  }
+
+  /** A part of a response was written, or sent; or the connection is closed. */
+  readonly written = (): void => {
+    const { unsentBytes } = this
+    const toReport = unsentBytes > MIN_REPORTED_BYTES ? unsentBytes : 0
+    const change = toReport - this.#reported
+    if (change === 0) return
+    this.#reported = toReport
+    this.#handlers.unsentChanged(change)
+  }
+
+  /** The same while the connection is plain. `waitingBytes`: of responses that wait for earlier ones. */
+  plainWritten(waitingBytes: number): void {
+    this.#plainWaiting = waitingBytes
+    this.written()
   }
 
   plainReadBegan(at: number): void {
@@ -117,10 +152,10 @@ export class HttpConnection implements HttpClient {
   /** Serves a request now, or after the earlier ones. */
   received(request: IncomingMessage, response: ServerResponse): void {
     const isSafe = SAFE.has(request.method ?? '')
-    if (this.#active === 0 || (isSafe && !this.#isExclusive && this.#waiting.length === 0)) {
+    if (this.#active.size === 0 || (isSafe && !this.#isExclusive && this.#waiting.length === 0)) {
       this.#start(request, response, isSafe)
     } else this.#waiting.push([request, response])
-    if (this.#active + this.#waiting.length < MAX_PARALLEL) return
+    if (this.#active.size + this.#waiting.length < MAX_PARALLEL) return
     this.#isPaused = true
     // Deferred, and repeated for each request: node:http itself resumes the socket at the end of every request.
     process.nextTick(this.#pause)
@@ -131,7 +166,7 @@ export class HttpConnection implements HttpClient {
   }
 
   #start(request: IncomingMessage, response: ServerResponse, isSafe: boolean): void {
-    this.#active++
+    this.#active.add(response)
     this.#isExclusive = !isSafe
     const startedAt = this.#handlers.micros()
     this.#lastActiveAt = startedAt
@@ -142,19 +177,20 @@ export class HttpConnection implements HttpClient {
 
   /** A response was sent, or the connection is closed. */
   #ended(response: ServerResponse, startedAt: number): void {
-    this.#active--
+    this.#active.delete(response)
     this.#lastActiveAt = this.#handlers.micros()
     this.#handlers.ended(response, startedAt)
-    if (this.#isClosing && this.#active === 0 && this.#waiting.length === 0) this.#socket.destroySoon()
+    this.written()
+    if (this.#isClosing && this.#active.size === 0 && this.#waiting.length === 0) this.#socket.destroySoon()
     const { destroyed } = this.#socket
     while (this.#waiting.length > 0 && !destroyed) {
       const [request, response] = this.#waiting[0]
       const isSafe = SAFE.has(request.method ?? '')
-      if (this.#active > 0 && (!isSafe || this.#isExclusive)) break
+      if (this.#active.size > 0 && (!isSafe || this.#isExclusive)) break
       this.#waiting.shift()
       this.#start(request, response, isSafe)
     }
-    if (this.#isPaused && this.#active + this.#waiting.length < MAX_PARALLEL / 2 && !destroyed) {
+    if (this.#isPaused && this.#active.size + this.#waiting.length < MAX_PARALLEL / 2 && !destroyed) {
       this.#isPaused = false
       this.#socket.resume()
     }

@@ -24,6 +24,7 @@ export class Exchange extends Responder implements Read {
   /** For responses to pages of other web origins. */
   readonly #cors: Headers | undefined
   readonly #failed: (error: unknown) => void
+  readonly #written: () => void
   #query: URLSearchParams | undefined
   #group: Group | undefined
   #key: Buffer | undefined
@@ -40,6 +41,7 @@ export class Exchange extends Responder implements Read {
     this.#uploads = parts.uploads
     this.#cors = parts.cors
     this.#failed = parts.failed
+    this.#written = parts.written
   }
 
   /** @throws BadRequestError */
@@ -147,6 +149,7 @@ export class Exchange extends Responder implements Read {
     else if (typeof body !== 'string' && body.length <= MAX_JOINED)
       response.end(body.toString('latin1'), 'latin1')
     else response.end(body)
+    this.#written()
   }
 
   #writeHead(status: number, headers: Headers): void {
@@ -172,6 +175,8 @@ export interface ExchangeParts {
   readonly cors: Headers | undefined
   /** Answers a request that has failed. */
   readonly failed: (error: unknown) => void
+  /** Is called when a whole response was written. */
+  readonly written: () => void
 }
 
 export const CLOSING: Problem = {

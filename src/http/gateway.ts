@@ -81,6 +81,7 @@ export class HttpGateway {
         const route = routeStatsOf(response) ?? stats.unrouted
         this.#ended(route, headersSent ? statusCode : 0, startedAt, sampledSpanOf(response))
       },
+      unsentChanged: (bytes) => stats.unsentChanged(bytes),
     }
     this.#refused = new RareWarning(WARNING_INTERVAL_MS, () => stats.micros() / 1000)
     this.#services = { ...options, openApi, metrics }
@@ -155,11 +156,13 @@ export class HttpGateway {
     this.#connections.add(connection)
     this.#stats.opened(connection)
     socket.once('close', () => {
+      connection.written()
       this.#connections.delete(connection)
       this.#stats.closed(connection)
     })
     return {
       serve: (request, place) => this.#servePlain(connection, request, place),
+      written: (waitingBytes) => connection.plainWritten(waitingBytes),
       served: ({ status, startedAt }) => {
         connection.plainReadEnded(this.#ended(this.#valueStats, status, startedAt))
       },

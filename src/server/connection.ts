@@ -33,7 +33,7 @@ import {
 import type { ClientSocket, InputReader } from './input/client-socket.ts'
 import { isTls } from './input/tls-on-plain-port.ts'
 import type { Logger } from './logger.ts'
-import type { Evictable } from './output/client-eviction.ts'
+import { type Evictable, reportEviction } from './output/client-eviction.ts'
 import { ClientOutput, type OutputOwner, type OutputServices } from './output/client-output.ts'
 import type { MakeReceiver } from './output/outbox.ts'
 import type { OutputLimit, ServerSettings } from './settings.ts'
@@ -247,12 +247,7 @@ export class Connection extends ClientState implements Client, Served, InputRead
   }
 
   evict(): void {
-    const { stats, log } = this.#services
-    stats.evictedClients++
-    const held = this.heldBytes
-    const message =
-      'closing the client with the most unread replies and requests: all together are above maxmemory-clients'
-    log.warn({ client: this.id, address: this.address, held }, message)
+    reportEviction(this.#services, this)
     this.close(false)
   }
 

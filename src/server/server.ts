@@ -180,6 +180,7 @@ export class Server implements Host {
     const clients = new Clients({
       groups,
       cluster,
+      http: this.http,
       access,
       peers: connectionLimits.peers,
       services: {

@@ -23,6 +23,7 @@ export interface HttpClient {
   readonly unsentBytes: number
   readonly receivedBytes: number
   readonly sentBytes: number
+  /** Closes at once, and drops unsent responses. */
   destroy(): void
 }
 
@@ -81,6 +82,8 @@ export class HttpStats {
   /** Requests without a whole response. */
   activeRequests = 0
   readonly routes: RouteStats[] = []
+  /** Called when the unsent bytes of a connection have grown, or become less, by so many. */
+  unsentChanged: (bytes: number) => void = () => {}
   /** Requests without a route: malformed, refused for their host or origin, or for a path that does not exist. */
   readonly unrouted = new RouteStats('any', 'none')
   readonly #clients = new Map<number, HttpClient>()
@@ -127,6 +130,13 @@ export class HttpStats {
   get sentBytes(): number {
     let bytes = this.#sentBytes
     for (const client of this.#clients.values()) bytes += client.sentBytes
+    return bytes
+  }
+
+  /** Bytes of responses that clients have not taken yet. */
+  get unsentBytes(): number {
+    let bytes = 0
+    for (const client of this.#clients.values()) bytes += client.unsentBytes
     return bytes
   }
 

@@ -60,9 +60,9 @@ export function ratio(a: number, b: number): number {
   return b === 0 ? 0 : a / b
 }
 
-/** Bytes that clients have sent or have not read yet. */
-export function clientBytes({ clients }: Pick<Host, 'clients'>): number {
-  let bytes = 0
+/** Bytes that clients have sent or have not read yet, those of HTTP included. */
+export function clientBytes({ clients, http }: Pick<Host, 'clients' | 'http'>): number {
+  let bytes = http.unsentBytes
   for (const client of clients.values()) {
     bytes += client.queryBufferBytes + client.outputBufferBytes + (client.transaction?.bytes ?? 0)
   }

@@ -28,6 +28,11 @@ export const httpMetrics: readonly Metric<HttpStats>[] = [
     ({ receivedBytes }) => receivedBytes,
   ),
   counter('erinys_http_sent_bytes_total', 'Bytes sent over them.', ({ sentBytes }) => sentBytes),
+  gauge(
+    'erinys_http_unsent_bytes',
+    'Bytes of responses that clients have not read yet.',
+    ({ unsentBytes }) => unsentBytes,
+  ),
 ]
 
 /** The labels `method` and `route` tell the routes apart. */

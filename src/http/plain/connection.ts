@@ -31,6 +31,8 @@ export interface PlainLimits {
 export interface PlainHandlers {
   /** Answers a request by filling the place. False: it is not a plain read, and `place` is not used. */
   serve(request: PlainRequest, place: Place): boolean
+  /** Responses were given to the socket, or wait for earlier ones, which so many bytes do now. */
+  written(waitingBytes: number): void
   /** The response of a place that `serve` has taken was sent, or its client is gone. */
   served(place: Place): void
   /** Serves the rest of the connection. `received`: bytes that were read and not served. */
@@ -48,6 +50,8 @@ export class PlainConnection {
   #at = 0
   /** The responses to come, in order. */
   readonly #places: Place[] = []
+  /** Bytes of bodies that wait for earlier responses. */
+  #waitingBytes = 0
   #isServing = false
   /** Whether the client has closed its end. */
   #hasEnded = false
@@ -76,16 +80,19 @@ export class PlainConnection {
     return this.#socket.destroyed
   }
 
-  /** Sends all responses that are next in order. */
-  flush(): void {
+  /** Sends all responses that are next in order. `filled`: the place whose response is ready. */
+  flush(filled: Place): void {
     const places = this.#places
+    this.#waitingBytes += filled.bodyBytes
     while (places.length > 0 && places[0].isFilled) {
       const place = places.shift() as Place
       const isLast = this.#isClosing && places.length === 0
+      this.#waitingBytes -= place.bodyBytes
       send(this.#socket, place.head + closingOf(this.#limits.idleMs, isLast), place.body)
       this.#handlers.served(place)
       if (isLast) this.#socket.destroySoon()
     }
+    this.#handlers.written(this.#waitingBytes)
     if (places.length === 0) this.#becomeIdle()
     if (!this.#isServing && this.#text !== '') this.#serve()
   }
@@ -172,6 +179,7 @@ export class PlainConnection {
       this.#handlers.served(place)
     }
     this.#places.length = 0
+    this.#waitingBytes = 0
     this.#text = ''
   }
 }
@@ -195,6 +203,10 @@ export class Place {
     return this.#connection.isGone
   }
 
+  get bodyBytes(): number {
+    return this.body?.length ?? 0
+  }
+
   /** @param head the status line and header lines, without those of the connection */
   fill(status: number, head: string, body: Buffer | string | undefined): void {
     if (this.isFilled) return
@@ -202,7 +214,7 @@ export class Place {
     this.head = head
     this.body = body
     this.isFilled = true
-    this.#connection.flush()
+    this.#connection.flush(this)
   }
 }
 

@@ -7,6 +7,7 @@ import type { User } from '../../access/user.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { discardTransaction } from '../../commands/transactions/transactions.ts'
 import type { Group } from '../../group/group.ts'
+import type { HttpStats } from '../../telemetry/http-stats.ts'
 import {
   Connection,
   type ConnectionOrigin,
@@ -14,11 +15,12 @@ import {
   TOO_MANY_CLIENTS,
 } from '../connection.ts'
 import { acceptedSocket, type ClientSocket, plainSocket } from '../input/client-socket.ts'
-import { evictByHeld, evictClients } from '../output/client-eviction.ts'
+import { type Evictable, EvictableHttp, evictByHeld, evictClients } from '../output/client-eviction.ts'
 
 export interface ClientsOptions {
   readonly groups: readonly Group[]
   readonly cluster: Cluster | undefined
+  readonly http: HttpStats
   /** The users: when one changes, its connections follow. */
   readonly access: Access
   /** Connections beyond `maxclients` that only other nodes may use. */
@@ -44,7 +46,11 @@ export class Clients {
     this.#services = {
       ...services,
       closed: (connection) => this.#removed(connection),
-      tooMuchUnread: () => evictClients(this.byId, services.unread),
+      tooMuchUnread: () => evictClients(this.#evictable(), services.unread),
+    }
+    options.http.unsentChanged = (bytes) => {
+      services.unread.bytes += bytes
+      if (bytes > 0 && services.unread.isExceeded) this.#services.tooMuchUnread()
     }
     access.users.observer = {
       changed: (user) => this.#userChanged(user),
@@ -144,7 +150,14 @@ export class Clients {
 
   /** Closes those that hold too much memory. */
   evict(): void {
-    evictByHeld(this.byId, this.#services.unread.limit)
+    evictByHeld(this.#evictable(), this.#services.unread.limit)
+  }
+
+  /** The clients that may hold memory, those of HTTP included. */
+  *#evictable(): Iterable<Evictable> {
+    yield* this.byId.values()
+    for (const client of this.#options.http.clients.values())
+      if (client.unsentBytes > 0) yield new EvictableHttp(client, this.#services)
   }
 
   /** Groups were added to the list or removed from it, or have other policies. */
