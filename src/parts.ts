@@ -186,6 +186,7 @@ export function createParts(config: NodeConfig, options: NodeOptions): NodeParts
       backlog: config.tcpBacklog,
       ...(certificates !== undefined && config.http.tls ? { tls: certificates.httpsOptions } : {}),
       handshakeFailed: (error, socket) => server.handshakeFailed(error, socket),
+      speaksTls: (address) => server.speaksHttps(address),
     })
   if (gateway?.isSecure) certificates?.onReplaced(() => gateway.replaceTls(certificates.serverOptions))
   const byName = new Map(groups.map((group) => [group.name, group]))

@@ -32,6 +32,8 @@ export interface GatewayOptions extends Omit<Services, 'openApi' | 'metrics'> {
   readonly backlog?: number
   /** A TLS handshake has failed. */
   readonly handshakeFailed?: (error: Error, socket: TLSSocket) => void
+  /** A client speaks TLS, and the gateway does not. */
+  readonly speaksTls?: (address: string) => void
 }
 
 const CONNECTION = Symbol('connection')
@@ -98,6 +100,7 @@ export class HttpGateway {
       tls: options.tls,
       backlog: options.backlog ?? 511,
       handshakeFailed: options.handshakeFailed,
+      speaksTls: options.speaksTls,
       onConnection: (socket) => this.#accept(socket),
       onRequest: (request, response) => this.#received(request, response),
       onMalformed: (status) => stats.unrouted.ended(status, 0),

@@ -4,6 +4,8 @@ import { createServer, type Server as HttpServer, type RequestListener, type Ser
 import { createServer as createSecureServer, type ServerOptions as SecureOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
+import { addressName } from '../cluster/member.ts'
+import { isTls } from '../tls/client-hello.ts'
 import type { HttpOptions } from './options.ts'
 import { PlainConnection, type PlainHandlers, type PlainLimits } from './plain/connection.ts'
 import type { GatewayLog } from './ports.ts'
@@ -32,6 +34,8 @@ export interface ListenerOptions {
   /** Length of the queue of connections to accept. */
   readonly backlog: number
   readonly handshakeFailed?: ((error: Error, socket: TLSSocket) => void) | undefined
+  /** A client speaks TLS, and this listener does not. */
+  readonly speaksTls?: ((address: string) => void) | undefined
   /** Returns what serves the plain reads of the connection. */
   readonly onConnection: (socket: Socket) => Omit<PlainHandlers, 'handOver'>
   readonly onRequest: RequestListener
@@ -112,7 +116,7 @@ export class HttpListener {
   }
 
   #create(): HttpServer {
-    const { options, tls, handshakeFailed, onRequest, onMalformed } = this.#options
+    const { options, tls, handshakeFailed, speaksTls, onRequest, onMalformed } = this.#options
     const { firstMs, idleMs } = this.#limits
     const limits: ServerOptions = {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -134,7 +138,15 @@ export class HttpListener {
     server.on('request', onRequest)
     // Without this listener, Node.js would ask for the body before the handler has checked its length.
     server.on('checkContinue', onRequest)
-    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    server.on('clientError', (error: ParserError, socket: Socket) => {
+      const { rawPacket } = error
+      // The first bytes of the connection.
+      if (
+        rawPacket !== undefined &&
+        rawPacket.length === socket.bytesRead &&
+        isTls(rawPacket, rawPacket.length)
+      )
+        speaksTls?.(addressName(socket.remoteAddress ?? '?', socket.remotePort ?? 0))
       const status = answerMalformed(error, socket)
       if (status !== undefined) onMalformed(status)
     })
@@ -158,6 +170,8 @@ export class HttpListener {
         refuse(socket, tls === undefined)
         return
       }
+      // Asked for while it is known: for the log, if the handshake fails.
+      if (tls !== undefined) void socket.remoteAddress
       this.#open++
       socket.once('close', () => this.#open--)
       accept.call(server, socket)
@@ -192,6 +206,12 @@ export class HttpListener {
       if (this.#isClosed) connection.close()
     })
   }
+}
+
+/** The error of a malformed request. */
+interface ParserError extends NodeJS.ErrnoException {
+  /** The bytes that were received last. */
+  readonly rawPacket?: Buffer
 }
 
 interface SecureServer {

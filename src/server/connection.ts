@@ -21,6 +21,7 @@ import {
 } from '../resp/decoder.ts'
 import { unlimited } from '../resp/limits.ts'
 import type { Store } from '../store/store.ts'
+import { isTls } from '../tls/client-hello.ts'
 import type { TlsSession } from '../tls/session.ts'
 import {
   type EventLoopBatch,
@@ -31,7 +32,6 @@ import {
   UNFLUSHED,
 } from './event-loop-batch.ts'
 import type { ClientSocket, InputReader } from './input/client-socket.ts'
-import { isTls } from './input/tls-on-plain-port.ts'
 import type { Logger } from './logger.ts'
 import { type Evictable, reportEviction } from './output/client-eviction.ts'
 import { ClientOutput, type OutputOwner, type OutputServices } from './output/client-output.ts'

@@ -290,6 +290,11 @@ export class Server implements Host {
     this.#handshakeLog.failed(error, socket)
   }
 
+  /** A client speaks HTTPS on a port of HTTP. */
+  speaksHttps(address: string): void {
+    this.#handshakeLog.onPlainPort(address, true)
+  }
+
   get monitors(): number {
     return this.#monitors.count
   }

@@ -1,5 +1,6 @@
 // The reason why a handshake failed, as text.
 
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 
 /** Abandoned handshakes are not a sign of a mistake: load balancers and port scanners cause them all the time. */
@@ -62,4 +63,15 @@ export function handshakeFailure(
   if (text !== undefined) return { reason: text, isHangup: false }
   if (HANGUPS.has(code)) return { reason: 'it closes the connection during the handshake', isHangup: true }
   return { reason: reason ?? (message || code), isHangup: false }
+}
+
+/**
+ * 'host:port' of the other end of a connection whose handshake has failed. Node.js reports a refused certificate when it
+ * has closed the socket: then the socket below TLS knows the address, if it was asked for it before.
+ */
+export function failedAddress(socket: TLSSocket): string {
+  const below = (socket as TLSSocket & { readonly _parent?: Socket })._parent
+  const { remoteAddress = '?', remotePort = 0 } =
+    socket.remoteAddress === undefined ? (below ?? socket) : socket
+  return `${remoteAddress}:${remotePort}`
 }

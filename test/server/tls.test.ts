@@ -154,6 +154,13 @@ describe('client certificates', () => {
     expect(await info(peer, 'tls_handshake_failures')).toBe('5')
   })
 
+  test('that are refused are logged with the address of their client', async () => {
+    await start({ tlsAuthClients: 'yes' })
+    await refused(showing({ from: -3, to: -1 }))
+    const line = await poll(() => running.log.shift(), 'a line of the log')
+    expect(line?.fields).toMatchObject({ address: expect.stringMatching(/^127\.0\.0\.1:\d+$/) })
+  })
+
   test('may be missing with optional, but not be wrong', async () => {
     await start({ tlsAuthClients: 'optional' })
     for (const options of [plain, showing()]) {

@@ -3,7 +3,7 @@
 import type { TLSSocket } from 'node:tls'
 import type { NodeStats } from '../../telemetry/node-stats.ts'
 import { RareWarning } from '../../telemetry/rare-warning.ts'
-import { handshakeFailure } from '../../tls/failures.ts'
+import { failedAddress, handshakeFailure } from '../../tls/failures.ts'
 import type { Logger } from '../logger.ts'
 
 const INTERVAL_MS = 10_000
@@ -24,18 +24,18 @@ export class HandshakeLog {
     this.#now = now
   }
 
-  /** @param socket not destroyed yet, so that its address is known */
   failed(error: Error, socket: TLSSocket): void {
     const { reason, isHangup } = handshakeFailure(error, socket)
-    const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
+    const address = failedAddress(socket)
     this.#stats.tlsHandshakeFailures++
     if (isHangup) this.#log.debug?.({ address, reason }, `the TLS handshake of a client failed: ${reason}`)
     else this.#warn(reason, address, 'the TLS handshake of a client failed')
   }
 
-  /** A client speaks TLS on the port without TLS. */
-  onPlainPort(address: string): void {
-    this.#warn('it speaks TLS', address, 'a client was closed on the port without TLS')
+  /** A client speaks TLS on a port without TLS. */
+  onPlainPort(address: string, isHttp = false): void {
+    const reason = isHttp ? 'it speaks HTTPS' : 'it speaks TLS'
+    this.#warn(reason, address, 'a client was closed on the port without TLS')
   }
 
   /** There is no user with the common name of a client's certificate (`tls-auth-clients-user CN`). */
