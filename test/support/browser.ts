@@ -29,6 +29,11 @@ interface BrowserContext {
   close(): Promise<void>
 }
 
+interface Route {
+  continue(): Promise<void>
+  abort(): Promise<void>
+}
+
 export interface Page {
   goto(url: string): Promise<{ status(): number } | null>
   on(event: 'request', listener: (request: { url(): string }) => void): void
@@ -44,6 +49,12 @@ export interface Page {
   setViewportSize(size: { width: number; height: number }): Promise<void>
   screenshot(options: { path: string; fullPage?: boolean }): Promise<Buffer>
   waitForFunction(run: string): Promise<unknown>
+  title(): Promise<string>
+  waitForResponse(url: RegExp): Promise<unknown>
+  /** `run` decides what happens to a request whose URL matches. */
+  route(url: RegExp, run: (route: Route) => unknown): Promise<void>
+  unroute(url: RegExp): Promise<void>
+  readonly clock: { install(): Promise<void>; runFor(ms: number): Promise<void> }
 }
 
 interface Locator {

@@ -119,8 +119,8 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
           const text = await page.getByRole('region', { name: 'Reads' }).locator('.figure').innerText()
           return /^[1-9]/.test(text)
         }, 'reads per second')
-        await poll(async () => (await page.locator('.hot li').count()) > 0, 'a hot key')
-        expect(await page.locator('.hot').first().innerText()).toContain('user:1')
+        const hot = page.locator('.hot')
+        await poll(async () => (await hot.count()) > 0 && /user:1/.test(await hot.innerText()), 'the hot key')
       } finally {
         isOver.value = true
         await traffic
@@ -310,6 +310,118 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
     } finally {
       await close()
     }
+  })
+
+  test('says so when the node does not answer in time', async () => {
+    await onPage(async (page) => {
+      await page.getByText('ready', { exact: true }).waitFor()
+      expect(await page.title()).toMatch(/^Overview – .* – Erinys$/)
+      await page.clock.install()
+      // Never answered, as by a process that is stopped.
+      await page.route(/dashboard\/state/, () => undefined)
+      await poll(async () => {
+        await page.clock.runFor(2000)
+        return (await page.getByRole('alert').count()) === 1
+      }, 'the message')
+      expect(await page.getByRole('alert').innerText()).toContain('The node does not answer.')
+      await page.unroute(/dashboard\/state/)
+      await poll(async () => {
+        await page.clock.runFor(2000)
+        return (await page.getByRole('alert').count()) === 0
+      }, 'the answer')
+    })
+  })
+
+  test('an answer that comes late is not shown for another key', async () => {
+    await onPage(async (page) => {
+      await go(page, 'Keys')
+      const late: (() => Promise<void>)[] = []
+      await page.route(/dashboard\/value\/users\/user:1$|dashboard\/value\/users\/user%3A1$/, (route) =>
+        late.push(() => route.continue()),
+      )
+      const explain = page.getByLabel('Explain the read of a key in users')
+      await explain.fill('user:1')
+      await explain.press('Enter')
+      await poll(() => late.length === 1, 'the first request')
+      await explain.fill('user:2')
+      await explain.press('Enter')
+      const entry = page.getByRole('region', { name: 'user:2', exact: true })
+      await entry.getByText('User 2').waitFor()
+      const answered = page.waitForResponse(/value\/users\/user(?::|%3A)1$/)
+      await late[0]()
+      await answered
+      await go(page, 'Log')
+      await go(page, 'Keys')
+      await entry.getByText('User 2').waitFor()
+      expect(await entry.getByText('User 1', { exact: true }).count()).toBe(0)
+    })
+  })
+
+  test('more keys come below, and the keyboard goes on with the first of them', async () => {
+    const own = await createNode({
+      port: 0,
+      bind: '127.0.0.1',
+      http: { port: 'any', bind: '127.0.0.1' },
+      groups: { many: {}, few: {} },
+    })
+    await own.listen()
+    for (let i = 0; i < 2000; i++) await own.set('many', `key:${i}`, 'x')
+    for (const key of ['<img src=x onerror=alert(1)>', 'k'.repeat(4096), Buffer.from([0, 255, 27])])
+      await own.set('few', key, '<script>alert(1)</script>')
+    try {
+      await onPage(
+        async (page) => {
+          await go(page, 'Keys')
+          const keys = page.getByRole('list', { name: 'Keys of many' })
+          const count = (): Promise<number> => keys.locator('li').count()
+          await poll(async () => (await count()) > 0, 'the first keys')
+          const first = await count()
+          await page.getByText(`${first} keys so far`).waitFor()
+          await page.getByRole('button', { name: 'More keys' }).focus()
+          await page.keyboard.press('Enter')
+          await poll(async () => (await count()) > first, 'more keys')
+          await page.waitForFunction(
+            `document.activeElement === document.querySelectorAll('.key-list button')[${first}]`,
+          )
+          // Those of another group are gone at once.
+          await page.getByLabel('Group', { exact: true }).selectOption('few')
+          await page.getByText('3 keys', { exact: true }).waitFor()
+          const few = page.getByRole('list', { name: 'Keys of few' })
+          await few.getByRole('button', { name: '<img src=x onerror=alert(1)>' }).waitFor()
+          await few.getByRole('button', { name: '\\x00\\xff\\x1b' }).waitFor()
+          // A key of 4 KiB does not fill the question, nor the message.
+          await few.getByRole('button', { name: /^k{100}/ }).click()
+          const entry = page.getByRole('region', { name: /^k{100}/ })
+          await entry.getByText('<script>alert(1)</script>').waitFor()
+          await entry.getByRole('button', { name: 'Invalidate…' }).click()
+          expect((await page.getByRole('dialog').innerText()).length).toBeLessThan(600)
+          await page.getByRole('button', { name: 'Invalidate the key' }).click()
+          await page.getByRole('status').getByText('was removed from the cache').waitFor()
+        },
+        { viewport: PHONE },
+        urlOf(own),
+      )
+    } finally {
+      await own.close()
+    }
+  })
+
+  test('an error of an action stays until it is dismissed', async () => {
+    await onPage(
+      async (page) => {
+        await go(page, 'Keys')
+        await page.route(/dashboard\/flush/, (route) => route.abort())
+        await page.getByRole('button', { name: 'Flush group…' }).click()
+        await page.getByRole('button', { name: 'Flush the group' }).click()
+        await page.getByRole('status').getByText('The node does not answer.').waitFor()
+        await page.getByRole('button', { name: 'Dismiss' }).focus()
+        await page.keyboard.press('Enter')
+        await page.getByText('The node does not answer.').waitFor({ state: 'hidden' })
+      },
+      {},
+      url,
+      /Failed to load resource/,
+    )
   })
 
   test('with a password, nothing is shown without it', async () => {

@@ -12,6 +12,11 @@ export class ApiError extends Error {
   }
 }
 
+const NO_ANSWER = 'The node does not answer.'
+
+/** A node that hangs keeps the connection open: without a limit its last figures would look like present ones. */
+const STATE_TIMEOUT_MS = 8000
+
 export interface KeyPage {
   readonly keys: readonly KeyName[]
   /** '0': there are no more. */
@@ -21,7 +26,11 @@ export interface KeyPage {
 export const api = {
   /** @param node another node than the one that serves the page */
   state: (node?: string): Promise<DashboardState> =>
-    ask('GET', node === undefined ? '/dashboard/state' : `/dashboard/state?${new URLSearchParams({ node })}`),
+    ask(
+      'GET',
+      node === undefined ? '/dashboard/state' : `/dashboard/state?${new URLSearchParams({ node })}`,
+      STATE_TIMEOUT_MS,
+    ),
 
   keys(group: string, match: string, cursor: string): Promise<KeyPage> {
     const query = new URLSearchParams({ match, cursor })
@@ -55,12 +64,20 @@ function part(name: string): string {
   return encodeURIComponent(name)
 }
 
-async function ask<Answer>(method: 'GET' | 'POST', path: string): Promise<Answer> {
-  const response = await fetch(path, { method, headers: { Accept: 'application/json' } }).catch(() => {
-    throw new ApiError(0, 'The node does not answer.')
-  })
-  const body: unknown = await response.json().catch(() => undefined)
-  if (response.ok) return body as Answer
-  const { detail } = (body ?? {}) as { readonly detail?: string }
-  throw new ApiError(response.status, detail ?? `The node answered ${response.status}.`)
+async function ask<Answer>(method: 'GET' | 'POST', path: string, timeoutMs?: number): Promise<Answer> {
+  const waiting = new AbortController()
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => waiting.abort(), timeoutMs)
+  try {
+    const { signal } = waiting
+    const response = await fetch(path, { method, headers: { Accept: 'application/json' }, signal })
+    const body: unknown = await response.json().catch(() => undefined)
+    if (signal.aborted) throw new ApiError(0, NO_ANSWER)
+    if (response.ok && body !== undefined) return body as Answer
+    const { detail } = (body ?? {}) as { readonly detail?: string }
+    throw new ApiError(response.status, detail ?? `The node answered ${response.status}.`)
+  } catch (error) {
+    throw error instanceof ApiError ? error : new ApiError(0, NO_ANSWER)
+  } finally {
+    clearTimeout(timer)
+  }
 }

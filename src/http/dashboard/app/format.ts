@@ -80,3 +80,11 @@ function scaled(value: number, step: number, units: readonly string[]): string {
         : size.toFixed(size >= 10 ? 1 : 2)
   return `${text}${units[i]}`
 }
+
+/** The longest text of a message or question, in characters: keys may be 512 MB long. */
+const MAX_SHORT = 200
+
+/** A text that may be long, with its middle left out. */
+export function short(text: string): string {
+  return text.length <= MAX_SHORT ? text : `${text.slice(0, MAX_SHORT - 40)}…${text.slice(-39)}`
+}

@@ -4,7 +4,7 @@ import './app.css'
 import { type ComponentChildren, render } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { type ApiError, api } from './api.ts'
-import { millis } from './format.ts'
+import { millis, short } from './format.ts'
 import { History } from './history.ts'
 import { Confirm, Pill, type Question, type Tone } from './parts/common.tsx'
 import { applyTheme, chosenTheme, nextTheme, startTheme } from './theme.ts'
@@ -15,6 +15,7 @@ import { LogView } from './views/log.tsx'
 import { Overview } from './views/overview.tsx'
 
 const INTERVAL_MS = 1000
+/** An error stays until it is dismissed. */
 const MESSAGE_MS = 6000
 
 const VIEWS = [
@@ -80,6 +81,10 @@ function useNode(isPaused: boolean, node: string | undefined): Asked {
   return { history: history.current, problem, nodes: nodes.current, server: server.current }
 }
 
+function titleOf(wanted: View): string | undefined {
+  return VIEWS.find(([view]) => view === wanted)?.[1]
+}
+
 function viewOf(hash: string): View {
   const name = hash.replace(/^#\/?/, '')
   return VIEWS.find(([view]) => view === name)?.[0] ?? 'overview'
@@ -106,11 +111,16 @@ function App() {
   const [message, setMessage] = useState<{ readonly text: string; readonly isError: boolean }>()
   const tell = (text: string, isError = false): void => setMessage({ text, isError })
   useEffect(() => {
-    if (message === undefined) return
+    if (message === undefined || message.isError) return
     const timer = setTimeout(() => setMessage(undefined), MESSAGE_MS)
     return () => clearTimeout(timer)
   }, [message])
   const state = history.latest
+  const title = titleOf(view)
+  const nodeName = state?.node.name
+  useEffect(() => {
+    document.title = [title, nodeName, 'Erinys'].filter((part) => part !== undefined).join(' – ')
+  }, [title, nodeName])
   const openKey = (of: string, id: string, text: string): void => {
     open({ group: of, id, text })
     location.hash = '#/keys'
@@ -149,7 +159,16 @@ function App() {
         )}
       </main>
       <output class="toast" aria-live="polite">
-        {message !== undefined && <p class={message.isError ? 'bad' : ''}>{message.text}</p>}
+        {message !== undefined && (
+          <p class={message.isError ? 'bad' : ''}>
+            <span>{short(message.text)}</span>
+            {message.isError && (
+              <button type="button" class="dismiss" onClick={() => setMessage(undefined)}>
+                Dismiss
+              </button>
+            )}
+          </p>
+        )}
       </output>
       <Confirm question={question} close={() => ask(undefined)} />
     </>
@@ -196,7 +215,7 @@ function Header({ state, view, problem, isPaused, pause, children }: HeaderProps
         ))}
       </nav>
       <div class="controls">
-        <button type="button" class="button small" aria-pressed={isPaused} onClick={() => pause(!isPaused)}>
+        <button type="button" class="button small" onClick={() => pause(!isPaused)}>
           {isPaused ? 'Go on' : 'Pause'}
         </button>
         <button
@@ -209,7 +228,7 @@ function Header({ state, view, problem, isPaused, pause, children }: HeaderProps
             setTheme(next)
           }}
         >
-          {theme === 'system' ? 'Auto' : theme === 'light' ? 'Light' : 'Dark'}
+          {theme === 'system' ? 'System' : theme === 'light' ? 'Light' : 'Dark'}
         </button>
       </div>
     </header>

@@ -18,13 +18,15 @@ interface ChartProps {
   readonly times: readonly number[]
   readonly series: readonly Series[]
   readonly format: (value: number | null) => string
+  /** Steps of the vertical axis that `format` writes exactly; by default those of uPlot. */
+  readonly steps?: readonly number[]
 }
 
 const HEIGHT = 200
 /** The shortest time that is shown, even if less is known: the line grows in from the right. */
 const MIN_SECONDS = 60
 
-export function Chart({ title, times, series, format }: ChartProps) {
+export function Chart({ title, times, series, format, steps }: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
   const chart = useRef<uPlot | undefined>(undefined)
   const shape = series.map(({ label, color }) => `${label} ${color}`).join()
@@ -35,7 +37,7 @@ export function Chart({ title, times, series, format }: ChartProps) {
     if (element === null) return
     const draw = (): void => {
       chart.current?.destroy()
-      chart.current = new uPlot(optionsOf(element, series, format), dataOf(times, series), element)
+      chart.current = new uPlot(optionsOf(element, series, format, steps), dataOf(times, series), element)
     }
     draw()
     const resized = new ResizeObserver(() =>
@@ -81,6 +83,7 @@ function optionsOf(
   element: HTMLElement,
   series: readonly Series[],
   format: (value: number | null) => string,
+  steps: readonly number[] | undefined,
 ): uPlot.Options {
   const style = getComputedStyle(element)
   const color = (name: string): string => style.getPropertyValue(`--${name}`).trim()
@@ -110,6 +113,7 @@ function optionsOf(
         space: 36,
         grid: { stroke: color('line'), width: 1 },
         values: (_, splits) => splits.map((value) => format(value)),
+        ...(steps && { incrs: [...steps] }),
       },
     ],
     series: [

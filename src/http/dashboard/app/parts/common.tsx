@@ -75,15 +75,18 @@ export function Facts({ facts }: { readonly facts: readonly (readonly [name: str
 type Column = readonly [title: string, kind?: 'number']
 
 interface TableProps {
+  /** What it shows, for screen readers. */
+  readonly label: string
   readonly columns: readonly Column[]
   readonly class?: string
   /** The rows. */
   readonly children: ComponentChildren
 }
 
-export function Table({ columns, class: extra, children }: TableProps) {
+export function Table({ label, columns, class: extra, children }: TableProps) {
   return (
-    <div class="scroll">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+    <section class="scroll" tabIndex={0} aria-label={label}>
       <table class={extra}>
         <thead>
           <tr>
@@ -96,7 +99,7 @@ export function Table({ columns, class: extra, children }: TableProps) {
         </thead>
         <tbody>{children}</tbody>
       </table>
-    </div>
+    </section>
   )
 }
 

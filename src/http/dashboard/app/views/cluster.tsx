@@ -91,7 +91,7 @@ function Members({ cluster }: { readonly cluster: ClusterState }) {
       )}
       <div class="ring-row">
         <Ring members={members} self={cluster.self} />
-        <Table columns={MEMBER_COLUMNS}>
+        <Table label="Nodes" columns={MEMBER_COLUMNS}>
           {members.map(({ name, state, slots, latencyMs, hops, lost }, i) => (
             <tr key={name}>
               <th scope="row" class="mono">

@@ -1,8 +1,8 @@
 // The second view: EXPLAIN, the keys of a group and their values, and invalidation.
 
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type ApiError, api, type KeyPage, typedKey } from '../api.ts'
-import { bytes, count, millis } from '../format.ts'
+import { bytes, count, millis, short } from '../format.ts'
 import { Card, Empty, Facts, type Question, Table } from '../parts/common.tsx'
 import { ReadPath } from '../parts/path.tsx'
 import type { DashboardState, KeyName, ShownValue } from '../types.ts'
@@ -21,7 +21,9 @@ interface KeysProps {
 
 export function Keys(props: KeysProps) {
   const { state, opened, open, ask, tell } = props
-  const [group, setGroup] = useState(opened?.group ?? state.groups[0]?.name ?? '')
+  const [chosen, setGroup] = useState(opened?.group ?? '')
+  // The chosen one may have been removed by a reload.
+  const group = (state.groups.find(({ name }) => name === chosen) ?? state.groups[0])?.name ?? ''
   const [version, setVersion] = useState(0)
   const changed = (): void => setVersion((before) => before + 1)
   useEffect(() => {
@@ -96,26 +98,58 @@ function Browser({ group, version, opened, open, failed }: BrowserProps) {
   const [match, setMatch] = useState('*')
   const [page, setPage] = useState<KeyPage>()
   const [isBusy, setBusy] = useState(false)
+  const list = useRef<HTMLUListElement>(null)
+  /** What the list is of. Answers to earlier questions are ignored. */
+  const subject = useRef('')
+  const ask = (cursor: string, answered: (found: KeyPage) => void): void => {
+    const asked = subject.current
+    setBusy(true)
+    api.keys(group, match, cursor).then(
+      (found) => {
+        if (asked !== subject.current) return
+        setBusy(false)
+        answered(found)
+      },
+      (error: ApiError) => {
+        if (asked !== subject.current) return
+        setBusy(false)
+        failed(error)
+      },
+    )
+  }
+  // The keys of another group, or of another pattern, are not these.
+  useEffect(() => setPage(undefined), [group, match])
   // `version` changes when keys were removed.
   useEffect(() => {
-    let isCurrent = true
-    setBusy(true)
-    api
-      .keys(group, match, '0')
-      .then((found) => isCurrent && setPage(found), failed)
-      .finally(() => isCurrent && setBusy(false))
+    subject.current = JSON.stringify([group, match, version])
+    ask('0', setPage)
     return () => {
-      isCurrent = false
+      subject.current = ''
     }
   }, [group, match, version])
   const more = (): void => {
-    if (page === undefined) return
-    setBusy(true)
-    api
-      .keys(group, match, page.cursor)
-      .then(({ keys, cursor }) => setPage({ keys: [...page.keys, ...keys], cursor }), failed)
-      .finally(() => setBusy(false))
+    if (page === undefined || isBusy) return
+    ask(page.cursor, ({ keys, cursor }) => {
+      // A scan may return a key twice.
+      const known = new Set(page.keys.map(({ id }) => id))
+      setPage({ keys: [...page.keys, ...keys.filter(({ id }) => !known.has(id))], cursor })
+      // The button may be gone: the keyboard goes on with the first new key.
+      requestAnimationFrame(() => list.current?.children[known.size]?.querySelector('button')?.focus())
+    })
   }
+  const openedId = opened?.group === group ? opened.id : undefined
+  // The same elements while nothing changes: the page is drawn every second, and there may be thousands of keys.
+  const items = useMemo(
+    () =>
+      page?.keys.map((key) => (
+        <li key={key.id}>
+          <button type="button" aria-current={openedId === key.id} onClick={() => open({ ...key, group })}>
+            {key.text === '' ? '(empty)' : key.text}
+          </button>
+        </li>
+      )),
+    [page, openedId, group],
+  )
   return (
     <>
       <form
@@ -133,27 +167,23 @@ function Browser({ group, version, opened, open, failed }: BrowserProps) {
           </button>
         </div>
       </form>
-      <ul class="key-list" aria-label={`Keys of ${group}`} aria-busy={isBusy}>
-        {page?.keys.map((key) => (
-          <li key={key.id}>
-            <button
-              type="button"
-              aria-current={opened?.id === key.id && opened.group === group}
-              onClick={() => open({ ...key, group })}
-            >
-              {key.text === '' ? '(empty)' : key.text}
-            </button>
-          </li>
-        ))}
+      <ul ref={list} class="key-list" aria-label={`Keys of ${group}`} aria-busy={isBusy}>
+        {items}
       </ul>
-      {page !== undefined && page.keys.length === 0 && <Empty>No key matches.</Empty>}
+      <output class="note found">{page !== undefined && foundText(page)}</output>
       {page !== undefined && page.cursor !== '0' && (
-        <button type="button" class="button wide" disabled={isBusy} onClick={more}>
+        <button type="button" class="button wide" aria-disabled={isBusy} onClick={more}>
           More keys
         </button>
       )}
     </>
   )
+}
+
+function foundText({ keys, cursor }: KeyPage): string {
+  const isAll = cursor === '0'
+  if (keys.length === 0) return isAll ? 'No key matches.' : 'No key matches so far.'
+  return `${keys.length} ${keys.length === 1 ? 'key' : 'keys'}${isAll ? '' : ' so far'}`
 }
 
 interface KeyInputProps {
@@ -190,16 +220,16 @@ function TagForm({ group, ask, tell, changed, failed }: TagFormProps) {
     event.preventDefault()
     if (tag === '') return
     ask({
-      title: `Invalidate the tag ${tag}?`,
+      title: `Invalidate the tag ${short(tag)}?`,
       text: (
         <p>
-          All entries of <b>{group}</b> with the tag <code>{tag}</code> become invalid on all nodes.
+          All entries of <b>{group}</b> with the tag <code>{short(tag)}</code> become invalid on all nodes.
         </p>
       ),
       action: 'Invalidate the tag',
       run: () =>
         void api.invalidateTag(group, tag).then(() => {
-          tell(`Entries with the tag ${tag} are invalid.`)
+          tell(`Entries with the tag ${short(tag)} are invalid.`)
           setTag('')
           changed()
         }, failed),
@@ -247,13 +277,18 @@ interface EntryProps extends KeysProps {
 function Entry({ state, opened, ask, tell, version, changed }: EntryProps) {
   const [shown, setShown] = useState<ShownValue>()
   const [problem, setProblem] = useState('')
+  /** The number of the last request: answers to earlier ones, of another key, are ignored. */
+  const last = useRef(0)
   const read = (key: OpenKey): void => {
+    const number = ++last.current
     api.value(key.group, key.id).then(
       (value) => {
+        if (number !== last.current) return
         setShown(value)
         setProblem('')
       },
       (error: ApiError) => {
+        if (number !== last.current) return
         setShown(undefined)
         setProblem(error.message)
       },
@@ -261,6 +296,7 @@ function Entry({ state, opened, ask, tell, version, changed }: EntryProps) {
   }
   // `version` changes when keys were removed.
   useEffect(() => {
+    last.current++
     setShown(undefined)
     setProblem('')
     if (opened !== undefined) read(opened)
@@ -279,8 +315,8 @@ function Entry({ state, opened, ask, tell, version, changed }: EntryProps) {
       title: 'Invalidate this key?',
       text: (
         <p>
-          <code>{opened.text}</code> leaves the cache of <b>{opened.group}</b>. The origin is not written;
-          without one, the value is lost.
+          <code>{short(opened.text)}</code> leaves the cache of <b>{opened.group}</b>. The origin is not
+          written; without one, the value is lost.
         </p>
       ),
       action: 'Invalidate the key',
@@ -290,7 +326,7 @@ function Entry({ state, opened, ask, tell, version, changed }: EntryProps) {
             tell(
               removed === 0
                 ? 'Nothing was cached under this key.'
-                : `${opened.text} was removed from the cache.`,
+                : `${short(opened.text)} was removed from the cache.`,
             )
             changed()
           },
@@ -368,7 +404,7 @@ function Value({ value }: Pick<ShownValue, 'value'>) {
       </section>
     )
   return (
-    <Table class="mono" columns={value.columns.map((column) => [column] as const)}>
+    <Table label="Value" class="mono" columns={value.columns.map((column) => [column] as const)}>
       {value.rows.map((row, i) => (
         <tr key={`${i}${row[0]}`}>
           {row.map((cell, j) => (

@@ -23,7 +23,7 @@ function SlowLog({ state }: { readonly state: DashboardState }) {
   if (!may.browse) return <Empty>You may not see keys.</Empty>
   if (slowLog.length === 0) return <Empty>Nothing was slow.</Empty>
   return (
-    <Table columns={[['Time'], ['Took', 'number'], ['Command'], ['Client']]}>
+    <Table label="Slow commands and calls" columns={[['Time'], ['Took', 'number'], ['Command'], ['Client']]}>
       {slowLog.map(({ id, at, micros, command, client }) => (
         <tr key={id}>
           <td class="nowrap">{clock(at)}</td>

@@ -10,6 +10,9 @@ import type { DashboardState, GroupState } from '../types.ts'
 const MOST_HOT = 8
 const MOST_FAILURES = 6
 
+/** 0.1, 0.2, 0.5, 1, …: rates below 10 have one decimal. */
+const RATE_STEPS = Array.from({ length: 36 }, (_, i) => [1, 2, 5][i % 3] * 10 ** (Math.floor(i / 3) - 1))
+
 interface OverviewProps {
   readonly state: DashboardState
   readonly history: History
@@ -82,6 +85,7 @@ export function Overview({ state, history, group, select, openKey }: OverviewPro
             title={`Reads per second of ${subject}`}
             times={times}
             format={rate}
+            steps={RATE_STEPS}
             series={[
               { label: 'Hits', color: 'series-1', values: series(({ hits }) => hits), isFilled: true },
               {
@@ -176,7 +180,7 @@ function Groups({ state, history, group, select }: GroupsProps) {
         )
       }
     >
-      <Table class="groups" columns={GROUP_COLUMNS}>
+      <Table label="Figures of groups" class="groups" columns={GROUP_COLUMNS}>
         {state.groups.map((each) => (
           <GroupRow
             key={each.name}
