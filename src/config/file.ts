@@ -4,7 +4,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, extname, resolve } from 'node:path'
 import { ConfigError, type Flags, type ResolvedConfig, resolveLayers, type Variables } from './config.ts'
 import { DEFAULT_HTTP_PORT } from './http-settings.ts'
-import { isObject, show } from './readers.ts'
+import { show } from './readers.ts'
+import { importFresh } from './reload/module.ts'
 
 /** The default names, looked for in the working directory. */
 const FILE_NAMES = ['ts', 'mts', 'js', 'mjs', 'json'].map((extension) => `erinys.config.${extension}`)
@@ -73,16 +74,9 @@ async function readConfig(path: string, name: string): Promise<unknown> {
   }
 }
 
-/**
- * Imports a module. jiti compiles TypeScript in this process; modules that need no compiling, such as the package
- * `erinys`, are loaded by Node.js itself.
- */
 async function importDefault(path: string): Promise<unknown> {
-  const { createJiti } = await import('jiti')
-  // Without caches, so that a changed file is read again.
-  const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false, interopDefault: false })
-  const exported = await jiti.import(path)
-  const config = isObject(exported) && 'default' in exported ? exported.default : undefined
+  const exported = await importFresh(path)
+  const config = 'default' in exported ? exported.default : undefined
   if (config === undefined)
     throw new Error('has no default export, wants `export default defineConfig({ … })`')
   return config

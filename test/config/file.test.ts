@@ -62,6 +62,62 @@ describe('a file in the working directory is found', () => {
   })
 })
 
+describe.each(['commonjs', 'module'])(
+  'a changed file is read again, in a package of "type": "%s"',
+  (type) => {
+    const json = (n: number): string => `{ "port": ${n} }`
+    const esm = (n: number): string => `export const port = ${n}`
+    const common = (n: number): string => `module.exports = { port: ${n} }`
+
+    test.each(['ts', 'mts', 'js', 'mjs', 'json'])('.%s', async (extension) => {
+      const write = (n: number): string => (extension === 'json' ? json(n) : `export default ${json(n)}`)
+      const name = `erinys.config.${extension}`
+      const folder = folderWith({ 'package.json': `{ "type": "${type}" }`, [name]: write(1) })
+      expect((await load(folder)).config.port).toBe(1)
+      writeFileSync(join(folder, name), write(2))
+      expect((await load(folder)).config.port).toBe(2)
+      writeFileSync(join(folder, name), 'export default {')
+      await expect(load(folder)).rejects.toThrow(name)
+    })
+
+    test.each([
+      ['erinys.config.ts', './port.ts', 'port.ts', esm],
+      ['erinys.config.ts', './port', 'port.ts', esm],
+      ['erinys.config.ts', './port.mjs', 'port.mjs', esm],
+      ['erinys.config.ts', './port.js', 'port.js', esm],
+      ['erinys.config.ts', './port.json', 'port.json', json],
+      ['erinys.config.mjs', './port.mjs', 'port.mjs', esm],
+      ['erinys.config.mjs', './port.js', 'port.js', esm],
+      ['erinys.config.mjs', './port.cjs', 'port.cjs', common],
+      ['erinys.config.js', './port.js', 'port.js', esm],
+    ])('and what it imports: %s with %s', async (name, specifier, imported, write) => {
+      const folder = folderWith({
+        'package.json': `{ "type": "${type}" }`,
+        [imported]: write(1),
+        'between.mjs': `import * as all from '${specifier}'\nexport const port = all.port ?? all.default.port`,
+        [name]: `import {\n  port,\n} from './between.mjs'\nexport default { port }`,
+      })
+      expect((await load(folder)).config.port).toBe(1)
+      writeFileSync(join(folder, imported), write(2))
+      expect((await load(folder)).config.port).toBe(2)
+    })
+  },
+)
+
+test('a module of the configuration runs once, also in a circle, and not if its import is a comment', async () => {
+  const name = 'erinysEvaluations'
+  const count = `globalThis.${name} = (globalThis.${name} ?? 0) + 1\n`
+  const folder = folderWith({
+    'a.mjs': `import './b.mjs'\n${count}export const port = 1`,
+    'b.mjs': `import './a.mjs'\nimport './c.mjs'\n${count}`,
+    'c.mjs': count,
+    'gone.mjs': count,
+    'erinys.config.mjs': `/*\nimport './gone.mjs'\n*/\nimport './c.mjs'\nimport { port } from './a.mjs'\nexport default { port }`,
+  })
+  expect((await load(folder)).config.port).toBe(1)
+  expect((globalThis as { [name]?: number })[name]).toBe(3)
+})
+
 test('a file is named by --config, or by ERINYS_CONFIG', async () => {
   const folder = folderWith({
     'a.json': '{ "port": 1 }',

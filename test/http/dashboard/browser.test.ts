@@ -516,8 +516,15 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
   async function takeScreenshots(page: Page, cluster: TestCluster): Promise<void> {
     if (SCREENSHOTS === undefined) return
     mkdirSync(SCREENSHOTS, { recursive: true })
-    const shoot = (name: string): Promise<Buffer> =>
-      page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
+    const shoot = async (name: string): Promise<void> => {
+      // No lower than its content.
+      const end = await page.evaluate<number>(`document.querySelector('main').lastElementChild
+        .getBoundingClientRect().bottom`)
+      const height = Math.min(DESKTOP.height, Math.ceil(end) + 24)
+      await page.setViewportSize({ ...DESKTOP, height })
+      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
+      await page.setViewportSize(DESKTOP)
+    }
     const isOver = { value: false }
     const traffic = cluster.members.map(async ({ node: own }, n) => {
       for (let i = 0; !isOver.value; i++) {

@@ -253,7 +253,7 @@ function NodeChoice({ nodes, chosen, server, choose }: NodeChoiceProps) {
     >
       {nodes.map((name) => (
         <option key={name} value={name}>
-          {name === server ? `${name} (serves this page)` : name}
+          {name === server ? `${name} (this page)` : name}
         </option>
       ))}
     </select>

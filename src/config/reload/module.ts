@@ -1,0 +1,57 @@
+// Imports the module of a configuration, and the files that it imports, as they are on the disk now.
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { extname } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Jiti } from 'jiti'
+import { isObject } from '../readers.ts'
+
+/*
+ * jiti compiles TypeScript in this process. What needs no compiling it leaves to Node.js, which keeps an ES module for as
+ * long as the process runs: a changed `.mjs`, or `.js` in a package of "type": "module", would stay what it was. So local
+ * modules are evaluated here, the imported ones first, each of them once. Packages, such as `erinys`, are loaded by Node.js
+ * itself: there is one instance of each.
+ */
+
+/** A static import or export of a local file, at the beginning of a line. */
+const LOCAL_IMPORT = /^\s*(?:(?:import|export)\b[^'"();]*?\bfrom\s*|import\s*)(['"])(\.{1,2}\/[^'"]+)\1/gm
+
+const BLOCK_COMMENT = /\/\*[\s\S]*?\*\//g
+
+const MODULES: ReadonlySet<string> = new Set(['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'])
+
+const { cache: required } = createRequire(import.meta.url)
+
+type Exports = Readonly<Record<PropertyKey, unknown>>
+type Evaluated = NonNullable<NonNullable<Parameters<Jiti['evalModule']>[1]>['cache']>
+
+/** Returns the exports of a module; of CommonJS as `default`. @throws if it cannot be read or compiled, or throws itself */
+export async function importFresh(path: string): Promise<Exports> {
+  const { createJiti } = await import('jiti')
+  const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false, interopDefault: false })
+  const exported = await evaluate(jiti, path, {})
+  if (!isObject(exported)) return { default: exported }
+  const isCommon = !('__esModule' in exported) && Object.keys(exported).length > 0
+  return isCommon ? { default: exported } : exported
+}
+
+/** @param evaluated the modules by their paths */
+async function evaluate(jiti: Jiti, path: string, evaluated: Evaluated): Promise<Exports> {
+  const module: { exports?: Exports } = {}
+  // For modules that it imports and that import it: its exports, once it has them.
+  const early = new Proxy({}, { get: (_, name) => (name === '__esModule' ? true : module.exports?.[name]) })
+  evaluated[path] = { exports: early } as Evaluated[string]
+  const source = readFileSync(path, 'utf8')
+  for (const [, , specifier] of source.replace(BLOCK_COMMENT, '').matchAll(LOCAL_IMPORT)) {
+    const url = jiti.esmResolve(specifier, { parentURL: pathToFileURL(path), try: true })
+    if (url === undefined) continue
+    const imported = url.startsWith('file:') ? fileURLToPath(url) : url
+    if (MODULES.has(extname(imported)) && !(imported in evaluated)) await evaluate(jiti, imported, evaluated)
+    // Kept by Node.js, too.
+    if (extname(imported) === '.json') delete required[imported]
+  }
+  const options = { filename: path, ext: extname(path), async: true, forceTranspile: true, cache: evaluated }
+  module.exports = (await jiti.evalModule(source, options)) as Exports
+  return module.exports
+}
