@@ -160,6 +160,7 @@ export class Cluster {
       ask: (name, group, args) => this.askPeer(name, group, args),
       context: () => this.#plainContext,
       live: () => assignment.live,
+      connected: () => this.requests.connectedNames.filter((name) => this.#mesh.get(name) !== undefined),
       stateReceived: (name, message) => this.#events.stateReceived(name, message),
       ownersChanged: () => this.#ownersChanged(),
       agreementChanged: () => this.#agreementChanged(),
@@ -285,9 +286,16 @@ export class Cluster {
     return this.#parts.relocation.pull(group, key)
   }
 
-  /** A peer that has handed everything over is about to close. Resolves when it has answered all that was sent to it. */
-  async answeredBy(name: string): Promise<void> {
-    const { pool } = this.#mesh.existing(name)
+  /**
+   * A peer that has handed everything over is about to close: no more requests of clients are sent to this run of it.
+   * Resolves when it has answered all that was sent to it.
+   */
+  async farewellBy(name: string, runId: string): Promise<void> {
+    const peer = this.#mesh.existing(name)
+    peer.leaves(runId)
+    // The order per key: clients wait for their outstanding replies before they send to another node.
+    this.ownersVersion++
+    const { pool } = peer
     const links = pool.links.filter((link) => !pool.isControl(link))
     await Promise.allSettled(links.map((link) => this.#ask(link, this.#options.groups[0], ['PING'])))
   }
@@ -310,13 +318,14 @@ export class Cluster {
 
   /**
    * Leaves the cluster: hands the slots and their entries over to the other members. May be called again. Resolves
-   * when everything is handed over, when no other member stays, or after `timeout` ms: to whether all was handed over.
+   * when everything is handed over, when no other member stays, or `timeout` ms after the start or the last progress: to
+   * whether all was handed over.
    */
-  async drain(timeout: number): Promise<boolean> {
+  async drain(timeout: number, since: 'start' | 'progress' = 'start'): Promise<boolean> {
     if (this.#running === undefined) return true
     const { leaving } = this.#running
     // Others may have counted this node in before it knew.
-    return this.#assignment.live.size <= 1 && !leaving.isKnown ? true : leaving.drain(timeout)
+    return this.#assignment.live.size <= 1 && !leaving.isKnown ? true : leaving.drain(timeout, since)
   }
 
   /** Closes all links. */

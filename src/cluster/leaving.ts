@@ -1,6 +1,22 @@
 // Which members are leaving, and the drain of this node: it hands its slots over, then leaves the list of members.
 
-import { type CancelTimer, type Timers, waitAtMost } from '../bytes/clock.ts'
+/*
+ * A node that leaves closes its connections only when no other node can still expect a reply on them. A command that may
+ * not run twice would otherwise end with an error:
+ *
+ *   1. It hands everything over, and each live member knows that it leaves (`Ownership.hasReleasedAll`). A member that
+ *      joins meanwhile counts: the condition is checked again after everything is handed over.
+ *   2. It says farewell to every node that it hears from (PEER FAREWELL). From then on that node sends it no more requests
+ *      of clients (`Peer.hasLeft`): it may still have to learn who owns their keys now, and they wait for that. It answers
+ *      when it has received an answer, or the deferral of one, to all that it has sent.
+ *   3. Its server closes each connection when its deferred replies are sent (`Server.close`).
+ *
+ * What bounds this: the timeout of the drain. A node that is stopped goes on for as long as it progresses, and counts the
+ * timeout from the last progress: that the machine is slow must lose no entries. Nothing adds slots or entries to a node
+ * that leaves, so that ends. A node that does not answer is no reason to wait: failure detection ends the transfers to it.
+ */
+
+import { type CancelTimer, delay, type Timers, waitAtMost } from '../bytes/clock.ts'
 import type { ControlChannel } from './control-channel.ts'
 import type { Handover } from './handover/handover.ts'
 import type { Detector } from './liveness/detector.ts'
@@ -8,8 +24,10 @@ import type { Log } from './log.ts'
 import type { Membership } from './membership/membership.ts'
 import type { Ownership } from './ownership/ownership.ts'
 
-/** Maximum time for the other members' last requests, and for removing this node from the list of members, ms. */
+/** The wait before a node that could not be reached is told again, and for how long that is tried, ms. */
+const FAREWELL_RETRY_MS = 50
 const FAREWELL_TIMEOUT = 2000
+/** Maximum time for removing this node from the list of members, ms. */
 const UNLIST_TIMEOUT = 1000
 
 const ignore = (): void => {}
@@ -21,10 +39,10 @@ export interface LeavingOptions {
   readonly handover: Handover
   readonly controlChannel: ControlChannel
   readonly membership: Membership
-  /** The nodes that this one hears from, whether they are members or not. */
+  /** The nodes that this one hears from, or that have connections to it, whether they are members or not. */
   readonly known: () => readonly string[]
-  /** Resolves when all requests that these nodes have sent to this one are answered. */
-  readonly farewell: (names: readonly string[]) => Promise<unknown>
+  /** Resolves when a node sends no more requests, and all that it has sent are answered. Rejects if it is not reached. */
+  readonly farewell: (name: string) => Promise<unknown>
   readonly timers: Timers
   readonly log: Log
   /** Whether no other node is alive. */
@@ -61,16 +79,23 @@ export class Leaving {
   }
 
   /** See `Cluster.drain`. */
-  async drain(timeout: number): Promise<boolean> {
+  async drain(timeout: number, since: 'start' | 'progress'): Promise<boolean> {
     const { timers, log, ownership, handover } = this.#options
     let stop: CancelTimer = () => {}
     const late = new Promise<undefined>((resolve) => {
-      stop = timers.after(timeout, () => resolve(undefined))
+      const wait = (before: string): void => {
+        stop = timers.after(timeout, () => {
+          const now = this.#progress
+          if (since === 'start' || now === before) resolve(undefined)
+          else wait(now)
+        })
+      }
+      wait(this.#progress)
     })
     this.#draining ??= this.#drain()
     const isOver = await Promise.race([this.#draining, late])
     stop()
-    if (isOver === true) return true
+    if (isOver === true || this.#hasHandedOver) return true
     const { slotCount, hasReleasedAll } = ownership
     if (isOver === undefined)
       log.warn(
@@ -81,22 +106,17 @@ export class Leaving {
   }
 
   async #drain(): Promise<boolean> {
-    const { log, detector, ownership, handover, isLast } = this.#options
+    const { log, handover, membership, timers } = this.#options
     this.#begin()
-    await new Promise<void>((resolve) => {
-      this.#check = () => {
-        if (detector.view.members.length === 0) resolve()
-        else if (ownership.hasReleasedAll || isLast()) void handover.drained.then(resolve)
-      }
-      this.#check()
-    })
-    const isDone = ownership.hasReleasedAll && handover.pending === 0
+    // Members may join, and ask for votes, while the last entries are handed over.
+    while (this.#mayHandOver && !this.#hasHandedOver) {
+      await this.#allReleased()
+      await handover.drained
+    }
+    const isDone = this.#hasHandedOver
     if (isDone) {
       log.info({}, 'everything is handed over')
-      const { farewell, known, membership, timers } = this.#options
-      // The others send no new requests: they know the new owners. Requests in flight must be answered before
-      // connections close.
-      await waitAtMost(timers, FAREWELL_TIMEOUT, farewell(known())).catch(ignore)
+      await this.#sayFarewell()
       // Only after everything is handed over: the others ignore members that are not listed.
       await waitAtMost(timers, UNLIST_TIMEOUT, membership.leave()).catch(ignore)
     } else {
@@ -105,6 +125,48 @@ export class Leaving {
       this.#draining = undefined
     }
     return isDone
+  }
+
+  /** Changes with each slot that is released, and each batch of entries that is taken. */
+  get #progress(): string {
+    const { ownership, handover } = this.#options
+    return `${ownership.slotCount} ${handover.progress}`
+  }
+
+  get #hasHandedOver(): boolean {
+    const { ownership, handover } = this.#options
+    return ownership.hasReleasedAll && handover.pending === 0
+  }
+
+  /** Whether there is a member that may take over what this node holds. */
+  get #mayHandOver(): boolean {
+    const { detector, isLast } = this.#options
+    return detector.view.members.length > 0 && !isLast()
+  }
+
+  /** Resolves when this node owns nothing and all know that it leaves, or when no other member stays. */
+  #allReleased(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#check = () => {
+        if (this.#options.ownership.hasReleasedAll || !this.#mayHandOver) resolve()
+      }
+      this.#check()
+    })
+  }
+
+  /** Tells every node that this one closes, those included that appear meanwhile. */
+  async #sayFarewell(): Promise<void> {
+    const { known, farewell, timers } = this.#options
+    const told = new Set<string>()
+    const tell = (name: string): Promise<unknown> => farewell(name).then(() => told.add(name), ignore)
+    for (let waited = 0; ; waited += FAREWELL_RETRY_MS) {
+      const untold = known().filter((name) => !told.has(name))
+      if (untold.length === 0) return
+      await Promise.all(untold.map(tell))
+      if (untold.every((name) => told.has(name))) continue
+      if (waited >= FAREWELL_TIMEOUT) return
+      await delay(timers, FAREWELL_RETRY_MS)
+    }
   }
 
   #begin(): void {

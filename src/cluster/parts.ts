@@ -51,6 +51,8 @@ export interface PartsOptions {
   readonly context: () => number
   /** The names of the live members, including those that are leaving. */
   readonly live: () => ReadonlySet<string>
+  /** The names of the members that have connections to this node. */
+  readonly connected: () => readonly string[]
   /** A peer has replied with its state. */
   readonly stateReceived: (name: string, message: StateMessage) => void
   /** The owners of some slots have changed. */
@@ -141,12 +143,11 @@ export function createParts(options: PartsOptions): Parts {
     handover: relocation.handover,
     controlChannel,
     membership,
-    known: () =>
-      detector
-        .peers()
-        .filter(({ status }) => status === 'up')
-        .map(({ name }) => name),
-    farewell: (names) => Promise.allSettled(names.map((name) => ask(name, groups[0], ['PEER', 'FAREWELL']))),
+    known: () => {
+      const alive = detector.peers().filter(({ status }) => status === 'up' || status === 'probation')
+      return [...new Set([...alive.map(({ name }) => name), ...options.connected()])]
+    },
+    farewell: (name) => ask(name, groups[0], ['PEER', 'FAREWELL']),
     timers,
     log,
     isLast: () => options.live().size <= 1,

@@ -65,6 +65,11 @@ export class PeerRequests {
     else peer.pool.reconnectNow()
   }
 
+  /** The names of the nodes that have connections to this one. */
+  get connectedNames(): string[] {
+    return [...this.#connections.keys()]
+  }
+
   connectionClosed(name: string, connection: PeerConnection): void {
     const connections = this.#connections.get(name)
     if (connections?.delete(connection) && connections.size === 0) this.#connections.delete(name)

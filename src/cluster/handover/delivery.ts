@@ -74,6 +74,8 @@ export class Delivery {
   moved = 0
   dropped = 0
   sentBytes = 0
+  /** How many batches and parts others have taken or refused. */
+  answered = 0
   readonly sent = new Tally()
   readonly #options: DeliveryOptions
   readonly #pace: Pace
@@ -142,9 +144,11 @@ export class Delivery {
     try {
       const outcome = await sendInParts(store, key, destination.name!, {
         pace: this.#pace,
-        sendPart: (to, group, name, number, dump) => {
+        sendPart: async (to, group, name, number, dump) => {
           this.sentBytes += dump.length
-          return sendPart(to, group, name, number, dump)
+          const answer = await sendPart(to, group, name, number, dump)
+          if (answer !== 'later') this.answered++
+          return answer
         },
         groupOf: (each) => this.#groupOf(each),
         isMeant: () =>
@@ -233,6 +237,7 @@ export class Delivery {
       const answer = await send(destination.name!, group, batch).catch(() => 'later' as const)
       this.sentBytes += bytes
       if (answer !== 'later') {
+        this.answered++
         this.#removeSent(store, destination, batch, answer === 'taken')
         return
       }

@@ -105,6 +105,11 @@ export class Handover {
     return this.#delivery.sentBytes
   }
 
+  /** Changes with whatever brings the handover closer to its end. */
+  get progress(): string {
+    return `${this.pending} ${this.#delivery.answered}`
+  }
+
   /** How many entries each member was sent. */
   get sent(): Tally {
     return this.#delivery.sent

@@ -147,7 +147,7 @@ export class Mesh {
 
   #identify(peer: Peer, runId: string): void {
     const isNew = peer.runId !== '' && peer.runId !== runId
-    peer.runId = runId
+    peer.identify(runId)
     peer.isBroken = false
     this.#options.ready(peer, isNew)
   }

@@ -23,10 +23,14 @@ export class Peer {
   copyLink: Link | undefined
   /** Differs for each start of its process; '' before the first contact. */
   runId = ''
+  /** Whether this run has said farewell: no more requests of clients are sent to it. See `Leaving`. */
+  hasLeft = false
   /** The ports at which clients reach it; `undefined`: it has not sent them. */
   clientPorts: ClientPorts | undefined
   /** Whether the loss of the link was logged. */
   isBroken = false
+  /** The last run that has said farewell. */
+  #leftRunId = ''
   readonly #waiters = new Waiters()
   /** The traffic of closed data links and of closed control links. */
   readonly #closedData = noTraffic()
@@ -40,6 +44,18 @@ export class Peer {
 
   get name(): string {
     return this.member.name
+  }
+
+  /** This run answers. */
+  identify(runId: string): void {
+    this.runId = runId
+    this.hasLeft = runId === this.#leftRunId
+  }
+
+  /** This run says farewell. */
+  leaves(runId: string): void {
+    this.#leftRunId = runId
+    this.hasLeft = this.runId === '' || this.runId === runId
   }
 
   /** The data link of client `n`: always the same one, so that its requests keep their order. */

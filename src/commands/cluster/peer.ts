@@ -322,7 +322,8 @@ function farewell(c: Context): void {
   const { client, host } = c
   const complete = deferReply(client)
   const done = (): void => complete(OK)
-  const answered = host.cluster?.answeredBy(client.peer?.name ?? '') ?? Promise.resolve()
+  const { name = '', runId = '' } = client.peer ?? {}
+  const answered = host.cluster?.farewellBy(name, runId) ?? Promise.resolve()
   answered.then(done, done)
 }
 

@@ -14,6 +14,12 @@
  *
  * Only the owner runs a command. While a slot is between two owners, each of them names the other one; the request then
  * waits until the new owner knows that it owns the slot.
+ *
+ * A request that was not run, because its owner refuses connections, has left or has said farewell, waits in the same way
+ * until another owner is known. What bounds the wait is time (`Cluster.agreementTimeout`), never a number of attempts: a
+ * refused connection takes a fraction of a millisecond, a change of the owner several messages. From the first loss of
+ * its link this node coordinates it; requests on the same keys that were lost with it are sent one after the other. Only a
+ * request that may have been run and must not run twice fails at once when its link breaks.
  */
 
 import { keySlot } from '../../bytes/crc16.ts'
@@ -25,6 +31,7 @@ import type { Command } from '../../commands/spec/ready-command.ts'
 import { timeoutMsOf, timeoutText } from '../../commands/spec/session/timeout.ts'
 import type { Args } from '../../resp/args.ts'
 import { RemoteWait } from '../blocking/remote-wait.ts'
+import { keyName } from '../loading/load-results.ts'
 import { holdKeys } from '../ordering.ts'
 import type { Permissions } from '../permissions.ts'
 import type { CommandTable } from '../table.ts'
@@ -39,9 +46,9 @@ import { type Part, scatter } from './scatter.ts'
 
 export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot"
 
-/** A request fails when this many links have broken before it was answered. */
-const MAX_LOSSES = 8
-/** The same for a request that only one node can answer; it is sent again every 5 ms. */
+/** A request whose links have broken this often is sent again after a backoff, like one without an owner. */
+const MAX_QUICK_RETRIES = 2
+/** A request that only one node can answer fails after this many broken links; it is sent again every 5 ms. */
 const MAX_ATTEMPTS = 1000
 /** Attempts at an owner that only this node finds unreachable: other nodes may still reach it and keep it in the cluster. */
 const MAX_TRIES_OF_DEAD_OWNER = 2
@@ -151,9 +158,9 @@ export class Dispatcher implements ForwardedRequests {
       return
     }
     const peer = cluster.peers[owner]
-    if (peer === undefined) {
+    if (peer === undefined || (peer.hasLeft && forwarded.member === undefined)) {
       // The owner has left the cluster. The next view has another owner.
-      this.#sendLater(forwarded, request)
+      this.#sendInOrder(forwarded, request, () => this.#sendLater(forwarded, request))
       return
     }
     const { client, group, protocol, noTouch } = forwarded.context
@@ -258,24 +265,32 @@ export class Dispatcher implements ForwardedRequests {
   }
 
   /**
-   * Sends a request after a backoff to the owners that this node knows then.
+   * Sends a request after a backoff to the owners that this node knows then; after `Cluster.agreementTimeout` in total it
+   * runs without an owner.
    *
-   * @param mostMs for how long in total, ms; by default `Cluster.agreementTimeout`
-   * @param error the error after that time; by default the request runs without an owner
+   * @param reason why it has none, for the error
    */
-  #sendLater(forwarded: ForwardedRequest, request: Buffer, mostMs?: number, error?: string): void {
+  #sendLater(
+    forwarded: ForwardedRequest,
+    request: Buffer,
+    reason = 'no node says that it owns the key',
+  ): void {
+    const { group } = forwarded.context
+    if (!this.#sendAfterBackoff(forwarded, request, this.#parts.cluster.agreementTimeout(group)))
+      this.#runWithoutOwner(forwarded, request, reason)
+  }
+
+  /** The same for at most `mostMs` in total. False: that time is over. */
+  #sendAfterBackoff(forwarded: ForwardedRequest, request: Buffer, mostMs: number): boolean {
     const { cluster, context } = this.#parts
     const { instant } = context
     instant.refresh()
     if (forwarded.waitsSince === 0) forwarded.waitsSince = instant.now
     const waited = instant.now - forwarded.waitsSince
-    if (waited > (mostMs ?? cluster.agreementTimeout(forwarded.context.group))) {
-      if (error === undefined) this.#runWithoutOwner(forwarded, request, 'no node says that it owns the key')
-      else forwarded.fail(error)
-      return
-    }
+    if (waited > mostMs) return false
     const wait = Math.min(LONGEST_WAIT, Math.max(FIRST_WAIT, waited))
     cluster.after(wait, () => this.#sendToOwners(forwarded, request))
+    return true
   }
 
   retry(forwarded: ForwardedRequest, request: Buffer, sent: boolean, reason: string): void {
@@ -289,10 +304,46 @@ export class Dispatcher implements ForwardedRequests {
     const wasWaiting = forwarded.wait?.lost() ?? false
     const mayRepeat = !sent || wasWaiting || command === undefined || command.isRepeatable(args)
     if (forwarded.wait?.isOver) return
-    if (!mayRepeat) forwarded.fail(`PEERDOWN ${reason}, and the command may have been run`)
-    else if (forwarded.losses >= MAX_LOSSES) forwarded.fail(`PEERDOWN ${reason}`)
+    if (!mayRepeat) {
+      forwarded.fail(`PEERDOWN ${reason}, and the command may have been run`)
+      return
+    }
+    const send = (): void => {
+      if (forwarded.losses < MAX_QUICK_RETRIES) this.#sendToOwners(forwarded, request)
+      else this.#sendLater(forwarded, request, reason)
+    }
     // Later: the requests behind it on the same link must be reported lost first, and no command may be running.
-    else queueMicrotask(() => this.#sendToOwners(forwarded, request))
+    this.#sendInOrder(forwarded, request, () => queueMicrotask(send))
+  }
+
+  /**
+   * Sends a request that its owner has not run once those before it on the same keys, which were lost with it, are
+   * answered. From now on this node coordinates it: later ones wait.
+   */
+  #sendInOrder(forwarded: ForwardedRequest, request: Buffer, send: () => void): void {
+    const { context, table } = this.#parts
+    const args = readRequest(request)
+    const command = table.resolve(args)
+    if (command === undefined || command.mayWait || forwarded.isCoordinated) {
+      send()
+      return
+    }
+    const { client, group } = forwarded.context
+    const running = context.args
+    context.args = args
+    const positions = command.keysOf(context)
+    context.args = running
+    const keys = positions.map((i) => keyName(args, i))
+    const conflictsWithReads = !command.loadsThrough
+    const run = (): void => {
+      forwarded.isCoordinated = true
+      forwarded.complete = holdKeys(client, command, group, args, positions, forwarded.complete)
+      send()
+    }
+    const { pending } = client
+    if (keys.some((key) => pending.blocks(key, conflictsWithReads)))
+      pending.enqueue({ keys, bytes: args.buf.length, conflictsWithReads, run })
+    else run()
   }
 
   /** A broken link does not mean that the node is dead: it is asked again, since its keys must not be left out. */
@@ -313,8 +364,8 @@ export class Dispatcher implements ForwardedRequests {
     if (command === undefined || parts.length === 0)
       forwarded.fail('PEERDOWN the node that was asked has left the cluster')
     else if (parts.length > 1 && command.spec.merge === undefined) {
-      if (forwarded.isCoordinated) this.#sendLater(forwarded, request, CROSS_SLOT_WAIT, CROSS_SLOT)
-      else forwarded.fail(CROSS_SLOT)
+      const waits = forwarded.isCoordinated && this.#sendAfterBackoff(forwarded, request, CROSS_SLOT_WAIT)
+      if (!waits) forwarded.fail(CROSS_SLOT)
     } else if (parts.length > 1) this.scatter(forwarded, command, args, parts)
     else if (forwarded.losses < MAX_TRIES_OF_DEAD_OWNER || !cluster.status.isDown(parts[0].owner))
       this.send(forwarded, request, parts[0].owner)

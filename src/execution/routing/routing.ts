@@ -88,7 +88,7 @@ export class Routing {
     this.#sent++
     if (cluster.redirects && !client.isProgram) return client.asking ? HERE : this.#redirect(slot, owner)
     const peer = cluster.peers[owner]
-    if (peer === undefined) return this.#coordinate(client, command)
+    if (peer === undefined || peer.hasLeft) return this.#coordinate(client, command)
     if (command.mayUseCopy) {
       // A copy may be older than a WATCH of its key, or than the client's own write.
       const mayBeCopy = client.watch === undefined && !(client.hasForwardedWrite && awaitsWrite(client))
@@ -216,7 +216,7 @@ export class Routing {
       const { owner } = parts[0]
       if (owner === SELF) return HERE
       const peer = cluster.peers[owner]
-      return peer === undefined
+      return peer === undefined || peer.hasLeft
         ? this.#coordinate(client, command)
         : this.#forward(client, command, args, peer)
     }

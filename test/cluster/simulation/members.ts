@@ -20,6 +20,8 @@ export interface SimMemberOptions {
   readonly timeout?: number
   /** Of the first group. */
   readonly onPartition?: 'serve' | 'refuse'
+  /** Bytes per second; 0: no limit. */
+  readonly handoverRate?: number
 }
 
 export class SimMember {
@@ -37,7 +39,7 @@ export class SimMember {
     run: number,
     peers: readonly string[],
     network: Network,
-    { timeout = TIMEOUT, onPartition = 'serve' }: SimMemberOptions = {},
+    { timeout = TIMEOUT, onPartition = 'serve', handoverRate = 0 }: SimMemberOptions = {},
   ) {
     this.name = name
     this.#network = network
@@ -66,7 +68,7 @@ export class SimMember {
         links: 1,
         copies: 0,
         copyMaxAge: 0,
-        handoverRate: 0,
+        handoverRate,
       },
       membership: new StaticMembership({ kind: 'static', peers }),
       groups: this.groups,
