@@ -26,6 +26,9 @@ export class Node extends NodeCalls {
   /** Resolves when the node has closed, by `close` or by SHUTDOWN of a client. */
   readonly closed: Promise<void>
   #setClosed = (): void => {}
+  /** Resolves when the node has handed its keys over, or has given that up: what follows takes `shutdownTimeout`. */
+  readonly handedOver: Promise<void>
+  #setHandedOver = (): void => {}
   /** Resolves when the node is to close without waiting for anything. */
   readonly #hurried: Promise<void>
   #isHurried = false
@@ -37,6 +40,9 @@ export class Node extends NodeCalls {
     this.#parts = parts
     this.closed = new Promise((resolve) => {
       this.#setClosed = resolve
+    })
+    this.handedOver = new Promise((resolve) => {
+      this.#setHandedOver = resolve
     })
     this.#hurried = new Promise((resolve) => {
       this.#hurry = resolve
@@ -102,7 +108,8 @@ export class Node extends NodeCalls {
 
   /**
    * Hands what it owns over to the rest of the cluster while it serves on; then stops accepting, lets replies in
-   * flight leave, closes every connection, then the origins. Both within `shutdownTimeout`.
+   * flight leave, closes every connection, then the origins. Both within `shutdownTimeout`, but the handover takes as
+   * long as it progresses.
    */
   close(): Promise<void> {
     // In a cluster the node serves while it hands its keys over.
@@ -210,9 +217,11 @@ export class Node extends NodeCalls {
     const startedAt = performance.now()
     this.#parts.state.phase = 'draining'
     if (budget > 0 && !this.#isHurried)
-      await Promise.race([this.#parts.cluster?.drain(budget * HANDOVER_SHARE), this.#hurried])
+      await Promise.race([this.#parts.cluster?.drain(budget * HANDOVER_SHARE, 'progress'), this.#hurried])
     this.#parts.state.isClosed = true
-    const left = (): number => (budget === 0 ? 0 : Math.max(1, budget - (performance.now() - startedAt)))
+    this.#setHandedOver()
+    const endsAt = Math.max(startedAt + budget, performance.now() + budget * (1 - HANDOVER_SHARE))
+    const left = (): number => (budget === 0 ? 0 : Math.max(1, endsAt - performance.now()))
     // Once the others see that this node is gone, they write its keys: then writes that wait here would be older.
     if (this.#parts.cluster?.isAlone === false) await this.#endWrites(left() / 2)
     await Promise.all([this.#parts.gateway?.close(left()), this.#parts.server.close(left())])

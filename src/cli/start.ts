@@ -104,11 +104,12 @@ function closer(started: { readonly node?: Node }, log: Logger): (cause: string)
       log.info('closed')
       process.exit(0)
     }
-    const cancel = systemTimers.after(node.shutdownTimeout + ORIGINS_TIMEOUT, () => {
+    const onTimeout = (): void => {
       log.warn('the origins did not close in time')
       process.exit(0)
-    })
-    void node.close().catch(fail).then(cancel)
+    }
+    void node.handedOver.then(() => systemTimers.after(node.shutdownTimeout + ORIGINS_TIMEOUT, onTimeout))
+    void node.close().catch(fail)
   }
 }
 
