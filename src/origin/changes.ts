@@ -2,6 +2,9 @@
 
 import type { ChangeListener } from '../group/origin.ts'
 
+/** What hears of the changes. */
+type Listener = Pick<ChangeListener, 'group' | 'key' | 'tag' | 'all'>
+
 type Fields = Readonly<Record<string, unknown>>
 
 /** Strings, so that nothing inside them is mistaken for one of the others; numbers; booleans. */
@@ -16,7 +19,7 @@ const NEARLY_JSON = /^[\s[]*\{\s*(?:["']|(?:key|tag|all|group)\s*:.*\}\s*$)|^\s*
  * Any other payload is a key, and a JSON string is the one in its quotes as well.
  * @returns false if a part of it names nothing, which should be logged
  */
-export function readChange(payload: string, listener: ChangeListener): boolean {
+export function readChange(payload: string, listener: Listener): boolean {
   const written = parse(payload)
   const changes = (Array.isArray(written) ? written : [written]).filter(isChange)
   if (changes.length === 0) {
@@ -29,7 +32,7 @@ export function readChange(payload: string, listener: ChangeListener): boolean {
   return changes.map((change) => notify(change, listener)).every(Boolean) && isWhole
 }
 
-function notify({ key, tag, all, group }: Fields, listener: ChangeListener): boolean {
+function notify({ key, tag, all, group }: Fields, listener: Listener): boolean {
   const [groups, keys, tags] = [textsOf(group), textsOf(key), textsOf(tag)]
   if (groups.texts.length > 0 && !groups.texts.includes(listener.group)) return groups.isWhole
   if (all === 'true') listener.all()

@@ -41,6 +41,8 @@ const LOOSE =
   'query: which column is the key is not clear, so the database may find a row by several keys, such as 1 and 01: ' +
   'compare a column with the parameter (where id = ?), or give the keys a type (user:{id:int})'
 
+const CHANGE_FORMS = 'a key, or JSON such as {"key": "user:1"}, {"tag": "red"} or {"all": true}'
+
 /** A faulty trigger may notify at every change of a row: such warnings are rate-limited. */
 const UNUSABLE_INTERVAL_MS = 60_000
 
@@ -73,6 +75,8 @@ export class SqlOrigin implements Origin {
   readonly #unusable: RareWarning
   #log: OriginLog | undefined
   #listening: Subscription | undefined
+  /** Whether a notification has named a key that matches the pattern. */
+  #isNotified = false
   #opening: Promise<Driver> | undefined
   #checking: Promise<Checked> | undefined
   /** The integers that keys may be, by the type of their column. */
@@ -153,7 +157,8 @@ export class SqlOrigin implements Origin {
       connectTimeout,
       timers: systemTimers,
       listener,
-      onUnusable: (payload) => this.#warnUnusable(channel, payload),
+      onUnusable: (payload) => this.#warnUnusable(channel, 'key or tag', payload, CHANGE_FORMS),
+      onKeys: (keys, payload) => this.#noteKeys(channel, keys, payload),
     })
     await this.#listening.start()
   }
@@ -213,12 +218,20 @@ export class SqlOrigin implements Origin {
     this.#broken.give(() => this.#log?.warn({ err: error }, `a connection has broken: ${errorText(error)}`))
   }
 
-  #warnUnusable(channel: string, payload: string): void {
+  /** Once one has named a key of this group, those that do not are of other groups with the same channel. */
+  #noteKeys(channel: string, keys: readonly Buffer[], payload: string): void {
+    const { keys: pattern } = this.#options
+    if (pattern === undefined || this.#isNotified) return
+    this.#isNotified = keys.some((key) => pattern.match(String(key)) !== undefined)
+    if (!this.#isNotified)
+      this.#warnUnusable(channel, 'key of this group', payload, `a key such as ${pattern.source}`)
+  }
+
+  #warnUnusable(channel: string, what: string, payload: string, wanted: string): void {
     this.#unusable.give((suppressed) =>
       this.#log?.warn(
         suppressed > 0 ? { channel, suppressed } : { channel },
-        `a notification names no key or tag, what it changed may be stale: got ${showKey(payload)}, wants a key, ` +
-          `or JSON such as {"key": "user:1"}, {"tag": "red"} or {"all": true}`,
+        `a notification names no ${what}, what it changed may be stale: got ${showKey(payload)}, wants ${wanted}`,
       ),
     )
   }

@@ -51,4 +51,32 @@ describeWithPostgres('a notification that a program sends by itself', (postgres)
     await told('{"id": 6}', 1)
     expect(warnings.slice(1)).toEqual([expect.stringContaining('"suppressed":5')])
   })
+  test('is a warning if it names the value of the column only, until one names a key', async () => {
+    const heard = new RecordingListener()
+    const said: string[] = []
+    const users = sqlOrigin({
+      url: postgres().url,
+      keys: 'user:{id:int}',
+      query: 'select $1::text',
+      listen: 'users',
+      now: () => clock.now(),
+    })
+    await users.start({ info: () => undefined, warn: (_, message) => void said.push(message) })
+    await users.listen?.(heard)
+    expect(await heard.next(1)).toEqual(['gap'])
+    const send = (payload: string) => postgres().run('select pg_notify($1, $2)', ['users', payload])
+    await send('17')
+    expect(await heard.next(1)).toEqual(['key 17'])
+    expect(said).toEqual([
+      'a notification names no key of this group, what it changed may be stale: got "17", wants a key such as user:{id:int}',
+    ])
+    clock.advance(60_000)
+    await send('"user:1"')
+    expect(await heard.next(2)).toEqual(['key "user:1"', 'key user:1'])
+    // The channel may be that of several groups.
+    await send('{"key": "order:1"}')
+    expect(await heard.next(1)).toEqual(['key order:1'])
+    expect(said).toHaveLength(1)
+    await users.close()
+  })
 })

@@ -30,6 +30,7 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
       timers: clock,
       listener,
       onUnusable: (payload) => unusable.push(payload),
+      onKeys: () => undefined,
     })
     return subscription.start()
   }

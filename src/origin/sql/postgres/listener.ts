@@ -13,6 +13,8 @@ export interface PostgresListenerOptions extends Omit<SubscriptionOptions, 'conn
   readonly channel: string
   /** Called with a notification of which a part names no key or tag. */
   readonly onUnusable: (payload: string) => void
+  /** Called with the keys that any other notification names, if it names keys. */
+  readonly onKeys: (keys: readonly Buffer[], payload: string) => void
 }
 
 export function postgresListener(options: PostgresListenerOptions): Subscription {
@@ -31,7 +33,7 @@ class PostgresLine implements ListenerConnection {
   }
 
   async open(): Promise<void> {
-    const { url, tls, connectTimeout, channel, listener, onUnusable } = this.#options
+    const { url, tls, connectTimeout, channel } = this.#options
     const { Client, escapeIdentifier } = await importPackage('pg', () => import('pg'))
     if (this.#isClosed) throw new Error('the listener was closed')
     const client = new Client({
@@ -45,10 +47,26 @@ class PostgresLine implements ListenerConnection {
     client.on('end', () => this.#lose(new Error('the connection was closed')))
     client.on('notification', ({ payload = '' }) => {
       // Notifications that were sent before a stall may still arrive after it.
-      if (!this.#isClosed && !readChange(payload, listener)) onUnusable(payload)
+      if (!this.#isClosed) this.#read(payload)
     })
     await client.connect()
     await client.query(`LISTEN ${escapeIdentifier(channel)}`)
+  }
+
+  #read(payload: string): void {
+    const { listener, onUnusable, onKeys } = this.#options
+    const keys: Buffer[] = []
+    const isWhole = readChange(payload, {
+      group: listener.group,
+      key: (key) => {
+        keys.push(key)
+        listener.key(key)
+      },
+      tag: (tag) => listener.tag(tag),
+      all: () => listener.all(),
+    })
+    if (!isWhole) onUnusable(payload)
+    else if (keys.length > 0) onKeys(keys, payload)
   }
 
   async check(): Promise<void> {
