@@ -57,6 +57,19 @@ test.each<[name: string, head: string, endless: string, error: string | RegExp]>
   expect(await node.watcher.get('good')).toBe('body')
 })
 
+test.each(['000 Odd', '100 Continue', '101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x'])(
+  'the status %j, for which nobody has asked',
+  async (status) => {
+    const port = await serveRaw((socket) =>
+      socket.write(`HTTP/1.1 ${status}\r\n\r\n${OK}content-length: 0\r\n\r\n`),
+    )
+    const node = await startPages(port)
+    await expect(node.watcher.get('page')).rejects.toThrow(
+      `ORIGIN pages: http://127.0.0.1:${port}: the response is not HTTP`,
+    )
+  },
+)
+
 const ZEROS = Buffer.alloc(64 * MB)
 
 test.each<[encoding: string, bomb: () => Buffer]>([

@@ -41,7 +41,16 @@ function textOf(code: string, { message }: Error, { timeout, connectTimeout }: C
   }
 }
 
-/** Its message and its code depend on where the parser stopped. */
+/**
+ * Its message and its code depend on where the parser stopped. The status 000 is a failed assertion of undici; 100 and
+ * 101, which nobody has asked for, are a `bad response` and a `bad upgrade`.
+ */
 function isParserError(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'HTTPParserError'
+  if (!(error instanceof Error)) return false
+  const { code = '' } = error as NodeJS.ErrnoException
+  return (
+    error.name === 'HTTPParserError' ||
+    code === 'ERR_ASSERTION' ||
+    (code === 'UND_ERR_SOCKET' && /^bad (?:response|upgrade)$/.test(error.message))
+  )
 }
