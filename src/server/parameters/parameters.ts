@@ -1,6 +1,7 @@
 // The parameters of CONFIG GET and CONFIG SET: the server's settings under Redis's names.
 
 import type { Access } from '../../access/access.ts'
+import { parseSize } from '../../bytes/units.ts'
 import type { Apply, Parameter } from '../../commands/spec/parameter.ts'
 import type { Group } from '../../group/group.ts'
 import type { DecoderLimits } from '../../resp/limits.ts'
@@ -286,7 +287,10 @@ function budgets({ groups, settings, evicting }: ParameterTargets, changed: () =
   }
   const accept = (text: string): string | Apply => {
     if (text === String(sum(groups))) return () => undefined
-    if (sharing.size === 0) return 'every group has a budget of its own: set maxmemory:<group>'
+    if (sharing.size === 0) {
+      const unchanged = parseSize(text) === sum(groups)
+      return unchanged ? () => {} : 'every group has a budget of its own: set maxmemory:<group>'
+    }
     const own = ownBudgets()
     const why = own === 0 ? '' : `: ${own} bytes are budgets of single groups, which maxmemory:<group> sets`
     const accepted = memory(own + MIN_BUDGET * sharing.size, why)
