@@ -134,7 +134,7 @@ export class Connection extends ClientState implements Client, Served, InputRead
     readTo(this)
     socket.on('end', () => {
       this.#ended = true
-      this.cancelWaits()
+      this.#endWaits()
       this.resume()
     })
     socket.on('error', () => socket.destroy())
@@ -360,8 +360,7 @@ export class Connection extends ClientState implements Client, Served, InputRead
     if (!isBlocked && !hasMore) this.#unserved = 0
     // Only then, even if it waits: a socket that is not read does not report that its client is gone.
     this.#pauseReading(this.#unserved >= MAX_UNSERVED_BYTES && !this.#closing)
-    // Redis: a blocking command ends when its client disconnects.
-    if (this.#ended) this.cancelWaits()
+    if (this.#ended) this.#endWaits()
     if (this.#ended && !isBlocked && !hasMore) this.#closing = true
     if (this.#closing) this.#finish()
     return hasMore && !this.#closing ? MORE : IDLE
@@ -391,6 +390,16 @@ export class Connection extends ClientState implements Client, Served, InputRead
     if (reply.size <= FLUSH_FROM_BYTES) return executor.lastTimedAt > batch.shareEnds
     this.#output.flush()
     return batch.isShareOver() || this.#isFull
+  }
+
+  /**
+   * The client has closed its end. Redis: a command that waits for keys ends, and what was sent after it is not run. So no
+   * later reply can be taken for that command's, which has none. Replies to another node are told apart by their numbers.
+   */
+  #endWaits(): void {
+    if (this.waits.size === 0) return
+    if (this.#peer === undefined) this.#closing = true
+    this.cancelWaits()
   }
 
   /** Whether another node does not read the replies to its requests. */
