@@ -286,11 +286,8 @@ function budgets({ groups, settings, evicting }: ParameterTargets, changed: () =
     changed()
   }
   const accept = (text: string): string | Apply => {
-    if (text === String(sum(groups))) return () => undefined
-    if (sharing.size === 0) {
-      const unchanged = parseSize(text) === sum(groups)
-      return unchanged ? () => {} : 'every group has a budget of its own: set maxmemory:<group>'
-    }
+    if (parseSize(text) === sum(groups)) return () => undefined
+    if (sharing.size === 0) return 'every group has a budget of its own: set maxmemory:<group>'
     const own = ownBudgets()
     const why = own === 0 ? '' : `: ${own} bytes are budgets of single groups, which maxmemory:<group> sets`
     const accepted = memory(own + MIN_BUDGET * sharing.size, why)
