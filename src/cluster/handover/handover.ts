@@ -46,6 +46,8 @@ import type { Tally } from './tally.ts'
 const INDEX_SLOTS_PER_SLICE = 256
 /** Time before DONE is sent again to a new owner that has answered `later`, ms. */
 const RETRY_MS = 50
+/** After so many failures to reach a member that is gone, a minute, it is not told any more: it has stopped. */
+const MAX_FAILURES_OF_GONE = 1200
 /** Maximum number of passes for a slot that changes during each of them. */
 const MAX_PASSES = 3
 /** Delay before entries left by misrouted requests are dropped together. */
@@ -288,7 +290,8 @@ export class Handover {
 
   /**
    * Tells the member that it has everything. Slots that were lost again meanwhile stay pending. One that is gone may be
-   * alive, only not in the view for a moment, and would wait for ever: it is told as well, but not waited for.
+   * alive, only not in the view for a moment, and would wait for ever: it is told as well, once it is reached, but not
+   * waited for.
    */
   async #reportDone(destination: Destination, slots: readonly number[]): Promise<void> {
     if (!destination.isGone && this.#hasSentAll(destination))
@@ -302,14 +305,14 @@ export class Handover {
 
   async #tellDone(destination: Destination, slots: readonly number[]): Promise<void> {
     const { name } = destination
+    let failures = 0
     while (name !== undefined && !this.#closed) {
       // Slots that were lost to it again meanwhile are not done.
       const rest = slots.filter((slot) => this.#isDone(slot, destination))
       if (rest.length === 0) break
-      const answer = await this.#options
-        .done(name, rest)
-        .catch(() => (destination.isGone ? ('taken' as const) : ('later' as const)))
+      const answer = await this.#options.done(name, rest).catch(() => 'unreachable' as const)
       if (answer === 'taken') break
+      if (answer === 'unreachable' && destination.isGone && ++failures === MAX_FAILURES_OF_GONE) break
       await this.#pace.wait(RETRY_MS)
     }
   }

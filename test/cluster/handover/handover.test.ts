@@ -178,19 +178,38 @@ describe('Handover', () => {
     expect(bench.reports.slice(1)).toContainEqual({ to: 'one', slots: [slot] })
   })
 
-  test('a member that is gone for good is told once', async () => {
+  test('it is told although it cannot be reached at first', async () => {
     const reports: string[] = []
     const done = (to: string): Promise<'taken'> => {
       reports.push(to)
+      return reports.length < 3 ? Promise.reject(new Error('the link broke')) : Promise.resolve('taken')
+    }
+    const bench = new Sender({ done })
+    bench.handover.lost([77], 'one')
+    bench.handover.peerGone('one')
+    await bench.handover.drained
+    for (let i = 0; i < 10; i++) {
+      bench.node.advance(50)
+      await turns()
+    }
+    expect(reports).toEqual(['one', 'one', 'one'])
+  })
+
+  test('a member that is gone for good is told for a minute', async () => {
+    let reports = 0
+    const done = (): Promise<'taken'> => {
+      reports++
       return Promise.reject(new Error('the link broke'))
     }
     const bench = new Sender({ done })
     bench.handover.lost([77], 'one')
     bench.handover.peerGone('one')
     await bench.handover.drained
-    bench.node.advance(1000)
-    await turns()
-    expect(reports).toEqual(['one'])
+    for (let ms = 0; ms < 70_000; ms += 50) {
+      bench.node.advance(50)
+      await turns()
+    }
+    expect(reports).toBe(1200)
   })
 
   test('slots that are regained keep their entries, also those in flight', async () => {

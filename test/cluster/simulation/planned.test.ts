@@ -34,6 +34,7 @@ const CAUSES = {
   'an owner refuses connections for longer than a few attempts take': [317, 465, 802],
   'a node that leaves gets requests of nodes that do not know it yet': [211],
   'a node joins while another one that leaves hands over its last entries': [747],
+  'a node that is out of the view for a moment cannot be told then that it has everything': [1213],
 }
 
 test.each(Object.entries(CAUSES))('%s', async (_cause, seeds) => {
