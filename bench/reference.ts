@@ -75,11 +75,12 @@ export function httpReference(): string {
 
 /** Every route of the HTTP gateway. */
 export function routeReference(): string {
-  const rows = allRoutes().map(({ method, path, summary }) => [
+  const rows = allRoutes().map(({ method, path, summary, access }) => [
     code(`${method} ${path.replace(/\{(\w+)\*?\}/g, '<$1>')}`),
     summary,
+    access === 'public' ? 'none' : code(access.command.replace('|', ' ').toUpperCase()),
   ])
-  return table(['Route', 'What it does'], rows)
+  return table(['Route', 'What it does', 'Permission'], rows)
 }
 
 /** A Markdown table; `|` within a cell is escaped. */
