@@ -15,6 +15,9 @@ const TIMEOUT = 60_000
 
 export const GROUPS = ['cache', 'flushed'] as const
 
+/** As `shutdownTimeout` of a node, ms. */
+const SHUTDOWN_TIMEOUT = 10_000
+
 export interface SimMemberOptions {
   /** `cluster.timeout`, ms. */
   readonly timeout?: number
@@ -106,7 +109,7 @@ export class SimMember {
   async leave(): Promise<void> {
     const isDone = await this.cluster.drain(100_000)
     this.#network.unlisten(this.name)
-    await this.server.close(1000)
+    await this.server.close(SHUTDOWN_TIMEOUT)
     await this.cluster.close()
     this.hasLeft = isDone
   }
