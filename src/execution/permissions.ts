@@ -65,7 +65,7 @@ export class Permissions {
 
   /** The same at EXEC, for a command that was queued. `group`: the group it runs in. */
   refusalAtExec(client: Client, command: Command, args: Args, group: Group): string | undefined {
-    return this.#withArgs(args, () => {
+    return this.#context.withArgs(args, () => {
       const verdict = this.#verdictOn(client, command, group, 'multi')
       return verdict === ALLOWED ? this.#optionRefusal(client, command, group) : CHANGED + REASONS[verdict]
     })
@@ -73,19 +73,10 @@ export class Permissions {
 
   /** The same for a command that waits for its keys, after the permissions of its user have changed. */
   refusalOfWaiting({ client, command, args, group }: WaitingRequest): string | undefined {
-    return this.#withArgs(args, () => {
+    return this.#context.withArgs(args, () => {
       const verdict = this.#verdictOn(client, command, group, 'toplevel')
       return verdict === ALLOWED ? undefined : this.#textOf(verdict, command)
     })
-  }
-
-  #withArgs<Result>(args: Args, run: () => Result): Result {
-    const context = this.#context
-    const before = context.args
-    context.args = args
-    const result = run()
-    context.args = before
-    return result
   }
 
   #verdictOn(client: Client, command: Command, group: Group, where: Refused['context']): Verdict {

@@ -95,7 +95,8 @@ test('every type is handed over to a node that joins, and back when it leaves', 
   for (const { key } of KEYS) expect(await client.ttl(key)).toBeGreaterThan(900)
 })
 
-test('hashes, lists, sets and sorted sets that are read often are served from copies', async () => {
+/** Clients of two nodes that keep copies for long, and what a read of a key by the first one would be answered from. */
+async function startWithCopies() {
   const cluster = await startCluster(2, {
     groups: { cache: { maxBytes: '64mb' } },
     cluster: { copyMaxAge: '60s' },
@@ -104,6 +105,11 @@ test('hashes, lists, sets and sorted sets that are read often are served from co
   const [asking, owner] = [clientOf(cluster, 0), clientOf(cluster, 1)]
   const source = async (key: string): Promise<string> =>
     String(((await asking.call('EXPLAIN', key)) as unknown[])[7])
+  return { asking, owner, source }
+}
+
+test('hashes, lists, sets and sorted sets that are read often are served from copies', async () => {
+  const { asking, owner, source } = await startWithCopies()
   for (const type of ['hash', 'list', 'set', 'zset', 'large hash', 'large list'] as const) {
     let key = type as string
     for (let i = 0; (await source(key)) !== 'peer'; i++) key = `${type} ${i}`
@@ -128,14 +134,7 @@ test('hashes, lists, sets and sorted sets that are read often are served from co
 test.each(['HSCAN', 'SSCAN', 'ZSCAN'])(
   '%s sees every element, also if a copy is made meanwhile',
   async (scan) => {
-    const cluster = await startCluster(2, {
-      groups: { cache: { maxBytes: '64mb' } },
-      cluster: { copyMaxAge: '60s' },
-    })
-    onTestFinished(() => cluster.close())
-    const [asking, owner] = [clientOf(cluster, 0), clientOf(cluster, 1)]
-    const source = async (key: string): Promise<string> =>
-      String(((await asking.call('EXPLAIN', key)) as unknown[])[7])
+    const { asking, owner, source } = await startWithCopies()
     let key = 'key'
     for (let i = 0; (await source(key)) !== 'peer'; i++) key = `key ${i}`
     const names = Array.from({ length: 1000 }, (_, i) => `element ${i}`)

@@ -27,9 +27,7 @@ export function dryRun(c: Context, directory: CommandDirectory): void {
     reply.error(wrongArguments(command.fullName))
     return
   }
-  c.args = request
-  const verdict = check.verdictOn(user, command, c, client.group)
-  c.args = args
+  const verdict = c.withArgs(request, () => check.verdictOn(user, command, c, client.group))
   const refuse = (text: string): void => bulkBytes(reply, `This user has no permissions to ${text}`)
   if (verdict === NO_COMMAND) refuse(`run the '${command.fullName}' command`)
   else if (verdict === NO_KEY) refuse(`access the '${request.latin1(check.keyAt)}' key`)

@@ -198,9 +198,7 @@ function getKeys(c: Context, table: CommandDirectory, withFlags: boolean): void 
     reply.error('ERR Invalid number of arguments specified for command')
     return
   }
-  c.args = inner
-  const positions = command.keysOf(c)
-  c.args = args
+  const positions = c.withArgs(inner, () => command.keysOf(c))
   // A number that is wrong hides the keys behind it, not the destination before it.
   const lacksCounted = spec.keys.some(
     ({ counted, first }) => counted === true && !positions.some((i) => i > first),

@@ -97,6 +97,15 @@ export class Context {
     else this.waits.add(wait)
   }
 
+  /** Runs a function on the arguments of another command than the one that is running. */
+  withArgs<Result>(args: Args, run: () => Result): Result {
+    const running = this.args
+    this.args = args
+    const result = run()
+    this.args = running
+    return result
+  }
+
   /** The command cannot run yet and has had no effect: the adapter offers it again when the client is resumed. */
   stall(): void {
     this.missed = true

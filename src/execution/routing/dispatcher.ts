@@ -329,10 +329,7 @@ export class Dispatcher implements ForwardedRequests {
       return
     }
     const { client, group } = forwarded.context
-    const running = context.args
-    context.args = args
-    const positions = command.keysOf(context)
-    context.args = running
+    const positions = context.withArgs(args, () => command.keysOf(context))
     const keys = positions.map((i) => keyName(args, i))
     const conflictsWithReads = !command.loadsThrough
     const run = (): void => {

@@ -135,13 +135,11 @@ export class BlockForwarding {
   /** Whether a partition forbids a block. */
   refuses(client: Client, block: Block): boolean {
     const { routing } = this.#parts
-    const { args } = this.#context
     const groups = new Set(block.map(({ group }) => group).filter(({ refuses }) => refuses))
     if (groups.size === 0) return false
-    this.#context.args = this.encode(block, NO_WATCH, undefined)
-    const isRefused = [...groups].some((group) => routing.refuses(client, group, this.#peerExec))
-    this.#context.args = args
-    return isRefused
+    return this.#context.withArgs(this.encode(block, NO_WATCH, undefined), () =>
+      [...groups].some((group) => routing.refuses(client, group, this.#peerExec)),
+    )
   }
 
   /** Whether a block cannot be sent to `owner` now; the client is resumed when it can. */

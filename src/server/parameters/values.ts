@@ -5,7 +5,7 @@ import { parseSize, parseSizeOrPercent } from '../../bytes/units.ts'
 import type { Apply } from '../../commands/spec/parameter.ts'
 import type { OutputLimit, OutputLimits } from '../settings.ts'
 
-const INT_MAX = 2 ** 31 - 1
+export const INT_MAX: number = 2 ** 31 - 1
 const LONG_MAX = '9223372036854775807'
 
 /** Returns Redis's error text, or a function that applies the value. */
