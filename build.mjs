@@ -14,13 +14,24 @@ function findCompiler() {
   }
 }
 
+/** The dashboard's page. Everything else works without it. */
+async function buildPage() {
+  const { buildDashboard } = await import('./src/http/dashboard/app/build.mjs')
+  try {
+    await buildDashboard()
+  } catch (error) {
+    // The program that esbuild runs is an optional package for each system.
+    if (!/is needed by esbuild/.test(error.message)) throw error
+    console.error('esbuild is not complete (npm ci --omit=optional?): the page of the dashboard is not built')
+  }
+}
+
 const compiler = findCompiler()
 const isInstalling = process.env.npm_lifecycle_event === 'prepare'
 
 if (compiler !== undefined) {
   // Before the compiler, which ends the process.
-  const { buildDashboard } = await import('./src/http/dashboard/app/build.mjs')
-  await buildDashboard()
+  await buildPage()
   process.argv = [process.argv[0], compiler, '-b', 'tsconfig.build.json']
   require(compiler)
 } else if (existsSync('dist/main.js')) {

@@ -1,7 +1,17 @@
 // What `npm ci` and `npm start` compile in a clone: after an edit, without the development dependencies, for CommonJS.
 
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -77,6 +87,25 @@ test('npm start compiles what was edited since; CommonJS can use the result', as
     if (isExpected) expect(stdout).toBe('hello Tom\n')
     else expect(stderr).toContain('ERR_REQUIRE_ESM')
   }
+})
+
+test('without the program of esbuild, as after npm ci --omit=optional, a node starts without the page of the dashboard', async () => {
+  const clone = cloneTo('without-optional')
+  const packages = join(clone, 'node_modules')
+  mkdirSync(packages)
+  for (const name of readdirSync(join(project, 'node_modules')))
+    if (!['.cache', '@esbuild', 'esbuild'].includes(name))
+      symlinkSync(join(project, 'node_modules', name), join(packages, name))
+  // It looks for its program beside itself.
+  cpSync(join(project, 'node_modules', 'esbuild'), join(packages, 'esbuild'), {
+    recursive: true,
+    dereference: true,
+  })
+  const { code, stdout, stderr } = await npm(clone, 'start', '--', '--version')
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${manifest.version}\n` })
+  expect(stderr).toMatch(/^esbuild is not complete [^\n]*: the page of the dashboard is not built\n$/)
+  expect(existsSync(join(clone, 'dist/main.js'))).toBe(true)
+  expect(existsSync(join(clone, 'dist/http/dashboard/assets/index.html'))).toBe(false)
 })
 
 describe('without TypeScript, as after npm ci --omit=dev', () => {

@@ -196,7 +196,8 @@ export const dashboardRoutes: readonly Route[] = [...pages, ...views, ...actions
 
 function sendAsset(exchange: Exchange, asset: Asset | undefined): void {
   if (asset === undefined) {
-    const detail = 'there is no such file; run npm run build if the sources were never compiled'
+    const detail =
+      'there is no such file, or the page was not built: run npm ci and npm run build in the clone'
     exchange.problem({ status: 404, type: 'unknown-route', detail })
     return
   }
