@@ -1,7 +1,6 @@
 // Client libraries and redis-cli by TLS, with a certificate of their own and without, and to a cluster.
 
 import { createClient, createCluster } from '@redis/client'
-import { GlideClient, GlideClusterClient, Logger } from '@valkey/valkey-glide'
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type Config, createNode, type Node } from '../../src/index.ts'
@@ -9,10 +8,8 @@ import { Authority, TlsFolder } from '../support/authority.ts'
 import { PATIENT_MS } from '../support/budget.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
 import { describeWithExecutable, execute } from '../support/executable.ts'
+import { describeWithGlide } from '../support/glide.ts'
 import { freePorts } from '../support/ports.ts'
-
-// It reports every lost connection.
-Logger.setLoggerConfig('off')
 
 const authority = new Authority()
 const folder = new TlsFolder()
@@ -123,28 +120,30 @@ describe('a cluster with tls-cluster', () => {
     for (const key of keys) expect(await client.get(key)).toBe(key)
   })
 
-  test('serves valkey-glide', async () => {
-    const advanced = {
-      connectionTimeout: PATIENT_MS,
-      tlsAdvancedConfiguration: { rootCertificates: ca },
-    }
-    const client = await GlideClusterClient.createClient({
-      addresses: [{ host, port: ports[2] }],
-      useTLS: true,
-      requestTimeout: PATIENT_MS,
-      advancedConfiguration: advanced,
+  describeWithGlide(({ GlideClient, GlideClusterClient }) => {
+    test('is served', async () => {
+      const advanced = {
+        connectionTimeout: PATIENT_MS,
+        tlsAdvancedConfiguration: { rootCertificates: ca },
+      }
+      const client = await GlideClusterClient.createClient({
+        addresses: [{ host, port: ports[2] }],
+        useTLS: true,
+        requestTimeout: PATIENT_MS,
+        advancedConfiguration: advanced,
+      })
+      onTestFinished(() => client.close())
+      for (const key of keys) await client.set(key, key)
+      for (const key of keys) expect(String(await client.get(key))).toBe(key)
+      const single = await GlideClient.createClient({
+        addresses: [{ host, port: ports[0] }],
+        useTLS: true,
+        requestTimeout: PATIENT_MS,
+        advancedConfiguration: advanced,
+      })
+      onTestFinished(() => single.close())
+      expect(await single.ping()).toBe('PONG')
     })
-    onTestFinished(() => client.close())
-    for (const key of keys) await client.set(key, key)
-    for (const key of keys) expect(String(await client.get(key))).toBe(key)
-    const single = await GlideClient.createClient({
-      addresses: [{ host, port: ports[0] }],
-      useTLS: true,
-      requestTimeout: PATIENT_MS,
-      advancedConfiguration: advanced,
-    })
-    onTestFinished(() => single.close())
-    expect(await single.ping()).toBe('PONG')
   })
 
   describeWithExecutable('redis-cli', 'redis-cli', (executable) => {

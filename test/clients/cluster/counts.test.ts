@@ -1,13 +1,11 @@
 // Clients that ask every node and add up: each key is counted and scanned once.
 
 import { createCluster } from '@redis/client'
-import { ClusterScanCursor, GlideClusterClient, Logger } from '@valkey/valkey-glide'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { startCluster, type TestCluster } from '../../support/cluster.ts'
 import { describeWithExecutable, execute } from '../../support/executable.ts'
-
-Logger.init('off')
+import { describeWithGlide } from '../../support/glide.ts'
 
 const KEYS: readonly string[] = Array.from({ length: 101 }, (_, i) => `key:${i}`)
 const SORTED = [...KEYS].sort()
@@ -74,20 +72,22 @@ describe.each(['forward', 'moved'] as const)('redirect: %s', (redirect) => {
     expect(found.sort()).toEqual(SORTED)
   })
 
-  test('valkey-glide', async () => {
-    const client = await GlideClusterClient.createClient({
-      addresses: [{ host: '127.0.0.1', port: cluster.ports[0] }],
-      readFrom: isTold ? 'preferReplica' : 'primary',
+  describeWithGlide(({ ClusterScanCursor, GlideClusterClient }) => {
+    test('valkey-glide', async () => {
+      const client = await GlideClusterClient.createClient({
+        addresses: [{ host: '127.0.0.1', port: cluster.ports[0] }],
+        readFrom: isTold ? 'preferReplica' : 'primary',
+      })
+      onTestFinished(() => client.close())
+      expect(await client.dbsize()).toBe(KEYS.length)
+      const found: string[] = []
+      for (let cursor = new ClusterScanCursor(); !cursor.isFinished(); ) {
+        const [next, keys] = await client.scan(cursor)
+        cursor = next
+        found.push(...keys.map(String))
+      }
+      expect(found.sort()).toEqual(SORTED)
     })
-    onTestFinished(() => client.close())
-    expect(await client.dbsize()).toBe(KEYS.length)
-    const found: string[] = []
-    for (let cursor = new ClusterScanCursor(); !cursor.isFinished(); ) {
-      const [next, keys] = await client.scan(cursor)
-      cursor = next
-      found.push(...keys.map(String))
-    }
-    expect(found.sort()).toEqual(SORTED)
   })
 
   test('redis-py', async (context) => {
