@@ -29,6 +29,8 @@ export interface DashboardState {
   readonly failures: readonly FailureState[]
   /** Limits of the buckets of `loadCounts`, in seconds. */
   readonly loadLimits: readonly number[]
+  /** The user who looks at it; `null`: nobody has logged in. */
+  readonly user: string | null
   /** What the user may do. */
   readonly may: Readonly<Record<DashboardAction, boolean>>
 }
@@ -139,6 +141,7 @@ export interface StateSources {
 
 /** What a user may do and see. */
 export interface Rights {
+  readonly user: DashboardState['user']
   readonly may: DashboardState['may']
   /** Keys are data: a user who may not browse a group does not see them. */
   readonly seesKeysOf: (group: string) => boolean
@@ -147,10 +150,10 @@ export interface Rights {
 }
 
 /** Everything about a node, in the form that nodes send each other. */
-export type NodeReport = Omit<DashboardState, 'may'>
+export type NodeReport = Omit<DashboardState, 'may' | 'user'>
 
 /** The part of a node's report that a user may see. */
-export function shownTo(report: NodeReport, { may, seesKeysOf, seesSlowLog }: Rights): DashboardState {
+export function shownTo(report: NodeReport, { user, may, seesKeysOf, seesSlowLog }: Rights): DashboardState {
   return {
     ...report,
     hotKeys: report.hotKeys.filter(({ group }) => seesKeysOf(group)).slice(0, 2 * HOT_KEYS),
@@ -158,6 +161,7 @@ export function shownTo(report: NodeReport, { may, seesKeysOf, seesSlowLog }: Ri
     failures: report.failures.map((failure) =>
       seesKeysOf(failure.group) ? failure : { ...failure, key: { id: '', text: '' } },
     ),
+    user,
     may,
   }
 }

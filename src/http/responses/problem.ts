@@ -7,6 +7,8 @@ export interface Problem {
   readonly detail: string
   /** Seconds, for 503. */
   readonly retryAfter?: number
+  /** The user that lacks a permission: a page offers to log in as another one. */
+  readonly user?: string
 }
 
 /** Every type of problem, with its title. */

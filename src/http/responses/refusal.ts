@@ -1,8 +1,9 @@
 // A problem as the whole response of a request that is not served, and whose body is not read.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { PAGE_POLICY, PAGE_TYPE, problemPage, wantsPage } from '../dashboard/problem-page.ts'
 import { CHALLENGE } from '../requests/credentials.ts'
-import { type Problem, problemBody } from './problem.ts'
+import { PROBLEM_JSON, type Problem, problemBody } from './problem.ts'
 import { addProblem, type Headers, SAFETY } from './responder.ts'
 
 /** How much of an unwanted body is received, and for how long. */
@@ -16,8 +17,10 @@ export function sendProblem(
   headers: Headers,
   cors: Headers | undefined,
 ): void {
-  const body = problemBody(problem)
-  addProblem(headers, problem)
+  const isPage = wantsPage(request)
+  const body = isPage ? problemPage(problem) : problemBody(problem)
+  addProblem(headers, problem, isPage ? PAGE_TYPE : PROBLEM_JSON)
+  if (isPage) headers.push('Content-Security-Policy', PAGE_POLICY, 'X-Frame-Options', 'DENY')
   headers.push(...SAFETY, 'Content-Length', Buffer.byteLength(body))
   if (problem.status === 401) headers.push('WWW-Authenticate', CHALLENGE)
   if (cors !== undefined) headers.push(...cors)

@@ -43,8 +43,8 @@ export abstract class Responder {
 }
 
 /** The headers of a problem. Those of an entry may say how long it lasts. */
-export function addProblem(headers: Headers, { retryAfter }: Problem): void {
+export function addProblem(headers: Headers, { retryAfter }: Problem, type = PROBLEM_JSON): void {
   if (retryAfter !== undefined) headers.push('Retry-After', retryAfter)
   if (!headers.includes('Cache-Control')) headers.push('Cache-Control', 'no-store')
-  headers.push('Content-Type', PROBLEM_JSON)
+  headers.push('Content-Type', type)
 }

@@ -2,6 +2,7 @@
 
 import { type Asset, Assets, CONTENT_SECURITY_POLICY } from '../dashboard/assets.ts'
 import { keyName } from '../dashboard/names.ts'
+import { LOGIN_PATH } from '../dashboard/problem-page.ts'
 import {
   type DashboardAction,
   type NodeReport,
@@ -12,6 +13,7 @@ import {
 import { readValue } from '../dashboard/value.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Services } from '../ports.ts'
+import { shownName, unauthorized, userWith } from '../requests/authorization.ts'
 import { RefusedError } from '../requests/body.ts'
 import { quote } from '../responses/problem.ts'
 import type { Headers } from '../responses/responder.ts'
@@ -54,6 +56,24 @@ const pages: readonly Route[] = [
     },
     access: { command: 'info' },
     handle: (exchange) => sendAsset(exchange, assets.get('index.html')),
+  },
+  {
+    method: 'GET',
+    path: LOGIN_PATH,
+    operation: 'logIn',
+    tag: 'Dashboard',
+    summary: 'Makes a browser ask for a name and a password, and leads to the dashboard.',
+    parameters: [
+      {
+        name: 'not',
+        in: 'query',
+        description: 'The name of a user whose credentials do not suffice.',
+        schema: { type: 'string' },
+      },
+    ],
+    responses: { 303: { description: 'The credentials are right.' } },
+    access: 'public',
+    handle: logIn,
   },
   {
     method: 'GET',
@@ -194,12 +214,20 @@ const actions: readonly Route[] = [
 
 export const dashboardRoutes: readonly Route[] = [...pages, ...views, ...actions]
 
+function logIn(exchange: Exchange): void {
+  const { services, caller, query } = exchange
+  const user = userWith(services.gate, exchange.header('authorization'), caller.address)
+  if (user === undefined) throw unauthorized('give the name and the password of a user')
+  const refused = query.get('not')
+  if (shownName(user) === refused) throw unauthorized(`give those of another user than ${quote(refused)}`)
+  exchange.send(303, ['Location', '/', 'Cache-Control', 'no-store'])
+}
+
 function sendAsset(exchange: Exchange, asset: Asset | undefined): void {
   if (asset === undefined) {
     const detail =
       'there is no such file, or the page was not built: run npm ci and npm run build in the clone'
-    exchange.problem({ status: 404, type: 'unknown-route', detail })
-    return
+    throw new RefusedError({ status: 404, type: 'unknown-route', detail })
   }
   const headers: Headers = [
     'ETag',
@@ -270,7 +298,9 @@ function rightsOf(exchange: Exchange): Rights {
   const { groups } = exchange.services.host
   const mayRun = (command: string): boolean =>
     exchange.wouldAllow({ command, group: undefined, key: undefined })
+  const isLoggedIn = exchange.header('authorization') !== undefined
   return {
+    user: isLoggedIn ? shownName(exchange.caller.user) : null,
     may: Object.fromEntries(
       Object.entries(COMMANDS).map(([action, command]) => [action, mayRun(command)]),
     ) as Record<DashboardAction, boolean>,

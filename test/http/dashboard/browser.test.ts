@@ -2,7 +2,8 @@
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Config, createNode, type Node } from '../../../src/index.ts'
 import {
   type Browser,
@@ -449,6 +450,104 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
     } finally {
       await locked.close()
     }
+  })
+
+  describe('who has not every right', () => {
+    const users = {
+      default: 'on nopass ~* &* @group:users -@all +get',
+      admin: 'on >secret ~* &* +@all',
+      viewer: 'on >see ~* &* -@all +info',
+      reader: 'on >read ~* &* -@all +get',
+    }
+    const asUser = (username: string, password: string): ContextOptions => ({
+      httpCredentials: { username, password },
+    })
+    let guarded: Node
+    let at = ''
+    let port = 0
+    beforeAll(async () => {
+      guarded = await createNode({
+        port: 0,
+        bind: '127.0.0.1',
+        http: { port: 'any', bind: '127.0.0.1' },
+        users,
+        groups,
+      })
+      ;[{ port }] = await guarded.listen()
+      at = urlOf(guarded)
+    })
+    afterAll(() => guarded?.close())
+
+    test('reads on a page what is missing', async () => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const { page, faults, close } = await open(
+          { ...asUser('reader', 'read'), viewport: PHONE, colorScheme },
+          at,
+        )
+        try {
+          await page.getByRole('heading', { name: 'The user may not do this' }).waitFor()
+          await page.getByText('the user "reader" may not run INFO here').waitFor()
+          await page.getByRole('link', { name: 'Log in as another user' }).waitFor()
+          expect(await page.evaluate<string[]>(POOR_CONTRASTS)).toEqual([])
+          expect(await page.evaluate<string[]>(NAMELESS)).toEqual([])
+          expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')).toBe(0)
+          expect(faults.filter((fault) => !/status of 40[13]/.test(fault))).toEqual([])
+        } finally {
+          await close()
+        }
+      }
+    })
+
+    test('logs in, and the dashboard opens', async () => {
+      const { page, close } = await open(asUser('admin', 'secret'), new URL('/dashboard/login', at).href)
+      try {
+        await page.getByText('ready', { exact: true }).waitFor()
+        expect(await page.evaluate('location.pathname')).toBe('/')
+        expect(await page.getByRole('link', { name: /Log in/ }).count()).toBe(0)
+      } finally {
+        await close()
+      }
+    })
+
+    test('may log in as another user', async () => {
+      await onPage(
+        async (page) => {
+          await page.getByText('ready', { exact: true }).waitFor()
+          const link = page.getByRole('link', { name: 'Log in as another user' })
+          expect(await link.getAttribute('href')).toBe('/dashboard/login?not=viewer')
+          expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')).toBe(0)
+        },
+        { ...asUser('viewer', 'see'), viewport: PHONE },
+        at,
+      )
+    })
+
+    test('reads why nothing changes any more when rights are taken away, and is asked for a password once', async () => {
+      const redis = new Redis(port, '127.0.0.1', {
+        username: 'admin',
+        password: 'secret',
+      })
+      const { page, close } = await open(asUser('viewer', 'see'), at)
+      try {
+        await page.getByText('ready', { exact: true }).waitFor()
+        await redis.call('ACL', 'SETUSER', 'viewer', '-info')
+        const alert = page.getByRole('alert')
+        await alert.getByText('the user "viewer" may not run INFO here').waitFor()
+        await alert.getByRole('link', { name: 'Log in as another user' }).waitFor()
+        await redis.call('ACL', 'SETUSER', 'viewer', '+info')
+        await alert.waitFor({ state: 'hidden' })
+        await redis.call('ACL', 'SETUSER', 'viewer', 'off')
+        await alert.getByText('the name or the password is wrong').waitFor()
+        let requests = 0
+        page.on('request', () => requests++)
+        await page.clock.install()
+        await page.clock.runFor(10_000)
+        expect(requests).toBe(0)
+      } finally {
+        redis.disconnect()
+        await close()
+      }
+    })
   })
 
   test('the ring of a cluster has all nodes, and a node is drained after a question', async () => {

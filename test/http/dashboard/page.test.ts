@@ -31,6 +31,7 @@ function start(): { harness: Harness; state: StateFor } {
     return JSON.parse(
       JSON.stringify(
         shownTo(nodeReport({ host, runtime, phase: 'ready', now: clock.now() }), {
+          user: null,
           may,
           seesKeysOf: (name) => seen.includes(name),
           seesSlowLog: may.browse,

@@ -18,6 +18,10 @@ const INTERVAL_MS = 1000
 /** An error stays until it is dismissed. */
 const MESSAGE_MS = 6000
 
+/** Statuses of HTTP: other credentials would help. */
+const UNAUTHORIZED = 401
+const LACKS_RIGHTS: readonly number[] = [UNAUTHORIZED, 403]
+
 const VIEWS = [
   ['overview', 'Overview'],
   ['keys', 'Keys'],
@@ -29,7 +33,7 @@ type View = (typeof VIEWS)[number][0]
 
 interface Asked {
   readonly history: History
-  readonly problem: string | undefined
+  readonly problem: ApiError | undefined
   /** The nodes of the cluster by their names; none: there is one node. */
   readonly nodes: readonly string[]
   /** The node that serves the page; `undefined`: it has not answered yet. */
@@ -45,7 +49,7 @@ function useNode(isPaused: boolean, node: string | undefined): Asked {
   const nodes = useRef<readonly string[]>([])
   const server = useRef<string | undefined>(undefined)
   const [, setTick] = useState(0)
-  const [problem, setProblem] = useState<string>()
+  const [problem, setProblem] = useState<ApiError>()
   useEffect(() => {
     history.current = new History()
     setProblem(undefined)
@@ -66,7 +70,10 @@ function useNode(isPaused: boolean, node: string | undefined): Asked {
           setProblem(undefined)
         } catch (error) {
           if (isOver) return
-          setProblem((error as ApiError).message)
+          const problem = error as ApiError
+          setProblem(problem)
+          // The browser asks for a password with each such answer.
+          isOver = problem.status === UNAUTHORIZED
         }
         setTick((before) => before + 1)
       }
@@ -143,7 +150,8 @@ function App() {
       <main id="main" tabIndex={-1}>
         {problem !== undefined && (
           <p class="problem banner" role="alert">
-            {problem} {state !== undefined && 'What you see is what it last told.'}
+            {problem.message} {state !== undefined && 'What you see is what it last told.'}{' '}
+            {LACKS_RIGHTS.includes(problem.status) && <LoginLink user={state?.user} />}
           </p>
         )}
         {state === undefined ? (
@@ -175,10 +183,27 @@ function App() {
   )
 }
 
+interface LoginLinkProps {
+  /** The present user, which is not wanted. */
+  readonly user: string | null | undefined
+}
+
+/** Where the browser asks for a name and a password. */
+function LoginLink({ user }: LoginLinkProps) {
+  const isLoggedIn = typeof user === 'string'
+  const query = isLoggedIn ? `?${new URLSearchParams({ not: user })}` : ''
+  return <a href={`/dashboard/login${query}`}>{isLoggedIn ? 'Log in as another user' : 'Log in'}</a>
+}
+
+/** A node is drained on its own page only. */
+function lacksRights({ may: { browse, invalidate, flush } }: DashboardState): boolean {
+  return !(browse && invalidate && flush)
+}
+
 interface HeaderProps {
   readonly state: DashboardState | undefined
   readonly view: View
-  readonly problem: string | undefined
+  readonly problem: ApiError | undefined
   readonly isPaused: boolean
   readonly pause: (isPaused: boolean) => void
   /** Where one chooses the node; without it, there is one. */
@@ -215,6 +240,7 @@ function Header({ state, view, problem, isPaused, pause, children }: HeaderProps
         ))}
       </nav>
       <div class="controls">
+        {state !== undefined && lacksRights(state) && <LoginLink user={state.user} />}
         <button type="button" class="button small" onClick={() => pause(!isPaused)}>
           {isPaused ? 'Go on' : 'Pause'}
         </button>
