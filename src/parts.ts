@@ -177,6 +177,8 @@ export function createParts(config: NodeConfig, options: NodeOptions): NodeParts
       gate: new AccessGate({
         access: server.access,
         instant,
+        certificatesLogIn: () => settings.tlsAuthClientsUser === 'CN',
+        noUser: (commonName, address) => server.noUser(commonName, address),
         loginFailed: (from) => server.loginFailed(from),
       }),
       options: config.http,

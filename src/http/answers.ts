@@ -104,7 +104,7 @@ export class Answers {
       connection.lastCommand = route.access === 'public' ? '' : route.access.command
       if (target.query !== '') checkQuery(target.query, route)
       const services = this.#services
-      const user = userOf(services.gate, headers.authorization, connection.address, route)
+      const user = userOf(services.gate, headers.authorization, connection, route)
       const caller = connection.callerFor(user)
       const uploads = this.#uploads
       const exchange = new Exchange({

@@ -2,10 +2,12 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { User } from '../access/user.ts'
 import { DEFAULT_USER } from '../access/users.ts'
 import { addressName } from '../cluster/member.ts'
 import type { HttpClient } from '../telemetry/http-stats.ts'
+import { TlsSession } from '../tls/session.ts'
 import type { Caller } from './ports.ts'
 
 /*
@@ -40,6 +42,8 @@ export class HttpConnection implements HttpClient {
   readonly id: number
   readonly address: string
   readonly localAddress: string
+  /** The name in the client's certificate, which was verified; empty: none. */
+  readonly certificateName: string
   /** The command of its last request's route; empty: none. */
   lastCommand = ''
   readonly #socket: Socket
@@ -68,6 +72,7 @@ export class HttpConnection implements HttpClient {
     this.#lastActiveAt = this.#openedAt
     this.address = addressName(socket.remoteAddress ?? '?', socket.remotePort ?? 0)
     this.localAddress = addressName(socket.localAddress ?? '?', socket.localPort ?? 0)
+    this.certificateName = socket instanceof TLSSocket ? new TlsSession(socket).commonName : ''
     socket.on('drain', this.written)
   }
 

@@ -156,6 +156,8 @@ export class HttpGateway {
   #accept(socket: OwnSocket): Omit<PlainHandlers, 'handOver'> {
     const connection = new HttpConnection(this.#services.host.nextClientId(), socket, this.#handlers)
     socket[CONNECTION] = connection
+    const { certificateName, address } = connection
+    if (certificateName !== '') this.#services.gate.connected(certificateName, address)
     this.#connections.add(connection)
     this.#stats.opened(connection)
     socket.once('close', () => {

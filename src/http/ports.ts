@@ -24,6 +24,10 @@ export interface Demand {
 export interface Gate {
   /** The user of requests without credentials; `undefined`: credentials are required. */
   readonly anonymous: User | undefined
+  /** The user that the name in a client's certificate stands for; `undefined`: none, or certificates are no logins. */
+  certified(commonName: string): User | undefined
+  /** A client with a certificate of this name has connected: it is logged if that is no user, but should be. */
+  connected(commonName: string, address: string): void
   /** The user of requests to public routes while credentials are required; no command is run for it. */
   readonly nobody: User
   /** How long credentials from an address are delayed before they are checked, ms. */

@@ -295,6 +295,12 @@ export class Server implements Host {
     this.#handshakeLog.onPlainPort(address, true)
   }
 
+  /** A client's certificate over HTTPS names no user. */
+  noUser(commonName: string, address: string): void {
+    this.stats.tlsUsersDenied++
+    this.#handshakeLog.noUser(commonName, address)
+  }
+
   get monitors(): number {
     return this.#monitors.count
   }

@@ -197,3 +197,56 @@ describe('handshakes', () => {
     expect(await get(node.port, options)).toContain('value of a')
   })
 })
+
+describe('a certificate with the name of a user', () => {
+  const users = {
+    default: 'on >secret ~* &* +@all',
+    reader: 'on nopass ~* &* -@all +fetch',
+    off: 'off nopass ~* &* +@all',
+  }
+  const named = (commonName: string): ConnectionOptions => showing({ commonName })
+
+  test('is its login, if the node says so', async () => {
+    const node = await start({ tlsAuthClients: 'optional', tlsAuthClientsUser: 'CN', users })
+    expect(await get(node.port, named('reader'))).toContain('value of a')
+    expect(await get(node.port)).toContain('401 Unauthorized')
+    expect(await get(node.port, named('off'))).toContain('401 Unauthorized')
+    expect(await get(node.port, named('nobody'))).toContain('401 Unauthorized')
+    expect(
+      await lineOf(node, 'a certificate does not log its client in: there is no user "nobody"'),
+    ).toMatchObject({
+      address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+    })
+    // Also for requests that are not plain reads.
+    const socket = await secured(node.port, named('reader'))
+    socket.write('POST /cache/g HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n["b"]')
+    socket.write('DELETE /cache/g/a HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    const answers = await responseOn(socket)
+    expect(answers).toContain('value of b')
+    expect(answers).toContain('the user \\"reader\\" may not run DEL here')
+    expect(answers).toContain('value of a')
+  })
+
+  test('is that of another user if credentials say so, and nobody is let in by wrong ones', async () => {
+    const node = await start({ tlsAuthClients: 'yes', tlsAuthClientsUser: 'CN', users })
+    const put = async (authorization: string): Promise<string> => {
+      const socket = await secured(node.port, named('reader'))
+      socket.write(
+        `PUT /cache/g/b HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${authorization}\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx`,
+      )
+      let text = ''
+      socket.setEncoding('utf8').on('data', (part) => {
+        text += part
+      })
+      await closed(socket)
+      return text
+    }
+    expect(await put('Bearer secret')).toContain('204 No Content')
+    expect(await put('Bearer wrong')).toContain('401 Unauthorized')
+  })
+
+  test('is none by default', async () => {
+    const node = await start({ tlsAuthClients: 'yes', users })
+    expect(await get(node.port, named('reader'))).toContain('401 Unauthorized')
+  })
+})

@@ -4,6 +4,7 @@ import type { User } from '../../access/user.ts'
 import { isTracing } from '../../telemetry/tracing.ts'
 import type { HttpConnection } from '../connections.ts'
 import type { Services } from '../ports.ts'
+import { userWithout } from '../requests/authorization.ts'
 import { parseCredentials } from '../requests/credentials.ts'
 import type { OriginCheck } from '../requests/origin-check.ts'
 import { decodeBytes } from '../requests/target.ts'
@@ -44,10 +45,10 @@ export class PlainReads {
   }
 
   /** The user of a request; `undefined`: the credentials are wrong, missing or have to wait. */
-  #userOf({ address }: HttpConnection, authorization: string | undefined): User | undefined {
+  #userOf(connection: HttpConnection, authorization: string | undefined): User | undefined {
     const { gate } = this.#services
-    if (authorization === undefined) return gate.anonymous
-    if (gate.waitOf(address) > 0) return undefined
+    if (authorization === undefined) return userWithout(gate, connection)
+    if (gate.waitOf(connection.address) > 0) return undefined
     const credentials = parseCredentials(authorization)
     return credentials && gate.userOf(credentials)
   }

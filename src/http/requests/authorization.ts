@@ -9,21 +9,34 @@ import type { Route } from '../route.ts'
 import { RefusedError } from './body.ts'
 import { readCredentials } from './credentials.ts'
 
+/** The client of a request. */
+export interface Sender {
+  readonly address: string
+  readonly certificateName: string
+}
+
 /**
  * @param authorization the header of this name
- * @param address of the client
  * @throws RefusedError, BadRequestError
  */
 export function userOf(
   gate: Gate,
   authorization: string | undefined,
-  address: string,
+  sender: Sender,
   { access }: Route,
 ): User {
   if (access === 'public') return gate.anonymous ?? gate.nobody
-  const user = userWith(gate, authorization, address) ?? gate.anonymous
+  const user = userWith(gate, authorization, sender.address) ?? userWithout(gate, sender)
   if (user === undefined) throw unauthorized('give a password (Basic or Bearer)')
   return user
+}
+
+/** The user of a request without credentials; `undefined`: they are required. */
+export function userWithout(
+  gate: Gate,
+  { certificateName }: Pick<Sender, 'certificateName'>,
+): User | undefined {
+  return (certificateName === '' ? undefined : gate.certified(certificateName)) ?? gate.anonymous
 }
 
 /**

@@ -53,6 +53,10 @@ function usernameOf(name = ''): string {
 interface GateNode {
   readonly access: Access
   readonly instant: Instant
+  /** Whether the common name of a client's certificate is its user (`tls-auth-clients-user CN`). */
+  readonly certificatesLogIn: () => boolean
+  /** Logs that a certificate names no user. */
+  readonly noUser: (commonName: string, address: string) => void
   /** Logs that a wrong name or password was given. */
   readonly loginFailed: (from: { readonly id: number; readonly address: string }) => void
 }
@@ -68,6 +72,17 @@ export class AccessGate implements Gate {
   get anonymous(): User | undefined {
     const { default: user } = this.#node.access.users
     return user.isOpen ? user : undefined
+  }
+
+  certified(commonName: string): User | undefined {
+    if (!this.#node.certificatesLogIn()) return undefined
+    const user = this.#node.access.users.get(latin1(commonName))
+    return user?.isEnabled ? user : undefined
+  }
+
+  connected(commonName: string, address: string): void {
+    const { certificatesLogIn, noUser } = this.#node
+    if (certificatesLogIn() && this.certified(commonName) === undefined) noUser(commonName, address)
   }
 
   get nobody(): User {

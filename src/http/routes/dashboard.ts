@@ -298,9 +298,11 @@ function rightsOf(exchange: Exchange): Rights {
   const { groups } = exchange.services.host
   const mayRun = (command: string): boolean =>
     exchange.wouldAllow({ command, group: undefined, key: undefined })
-  const isLoggedIn = exchange.header('authorization') !== undefined
+  const { user } = exchange.caller
+  const isLoggedIn =
+    exchange.header('authorization') !== undefined || user !== exchange.services.gate.anonymous
   return {
-    user: isLoggedIn ? shownName(exchange.caller.user) : null,
+    user: isLoggedIn ? shownName(user) : null,
     may: Object.fromEntries(
       Object.entries(COMMANDS).map(([action, command]) => [action, mayRun(command)]),
     ) as Record<DashboardAction, boolean>,
