@@ -39,7 +39,7 @@ export function wantsPage({ url = '', headers }: IncomingMessage): boolean {
 }
 
 /** Where a browser asks for other credentials than those of a user. */
-export function loginPath(user?: string): string {
+function loginPath(user?: string): string {
   return user === undefined ? LOGIN_PATH : `${LOGIN_PATH}?${new URLSearchParams({ not: user })}`
 }
 

@@ -407,6 +407,37 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
     }
   })
 
+  test('a thousand groups: some are shown, the others are found by their names', async () => {
+    const many = await createNode({
+      port: 0,
+      bind: '127.0.0.1',
+      http: { port: 'any', bind: '127.0.0.1' },
+      groups: Object.fromEntries(
+        Array.from({ length: 1000 }, (_, i) => [`group-${i}`, { maxBytes: '64kb' }]),
+      ),
+    })
+    await many.listen()
+    try {
+      await onPage(
+        async (page) => {
+          const rows = page.locator('.groups tbody tr')
+          await page.getByText('50 of 1000 groups').waitFor()
+          expect(await rows.count()).toBe(50)
+          await page.getByLabel('Name contains').fill('group-77')
+          await page.getByText('11 groups').waitFor()
+          await page.getByRole('button', { name: 'group-777', exact: true }).click()
+          await page.getByRole('img', { name: /^Reads per second of group-777/ }).waitFor()
+          expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')).toBe(0)
+          for (const view of VIEWS) await go(page, view)
+        },
+        { viewport: PHONE },
+        urlOf(many),
+      )
+    } finally {
+      await many.close()
+    }
+  })
+
   test('an error of an action stays until it is dismissed', async () => {
     await onPage(
       async (page) => {

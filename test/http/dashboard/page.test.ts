@@ -82,6 +82,24 @@ describe('rates', () => {
     expect(history.recent).toBeUndefined()
   })
 
+  test('of a group that has begun or has ended are its own', async () => {
+    const { harness, state } = start()
+    const history = new History()
+    const add = (): void => {
+      history.add(state())
+      harness.clock.advance(1000)
+    }
+    add()
+    await harness.call('GET', 'Tom')
+    add()
+    expect(history.recent?.groups.scores.reads).toBe(1)
+    expect(history.recent?.groups.cache.reads).toBe(0)
+    // Computed once for each answer.
+    expect(history.recent).toBe(history.recent)
+    for (let i = 0; i < 6; i++) add()
+    expect(history.recent?.groups.scores).toMatchObject({ reads: 0, loads: 0, hitRatio: null, p50: null })
+  })
+
   test('history keeps five minutes', () => {
     const { harness, state } = start()
     const history = new History()

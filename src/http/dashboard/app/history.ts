@@ -54,12 +54,10 @@ const COUNTERS = [
 /** The rates between two answers. A counter that was reset counts from 0. */
 export function pointOf(before: DashboardState, after: DashboardState): Point {
   const elapsed = Math.max(0.001, (after.at - before.at) / 1000)
-  const pairs = after.groups.map((group) => ({
-    now: group,
-    was: before.groups.find(({ name }) => name === group.name),
-  }))
+  const earlier = new Map(before.groups.map((group) => [group.name, group]))
+  const pairs = after.groups.map((group) => ({ now: group, was: earlier.get(group.name) }))
   const groups = Object.fromEntries(
-    pairs.map((pair) => [pair.now.name, ratesOf([pair], elapsed, after.loadLimits)]),
+    pairs.map((pair) => [pair.now.name, isIdle(pair) ? IDLE : ratesOf([pair], elapsed, after.loadLimits)]),
   )
   const delta = (of: (state: DashboardState) => number): number => increase(of(before), of(after))
   return {
@@ -78,6 +76,18 @@ export function pointOf(before: DashboardState, after: DashboardState): Point {
 interface Pair {
   readonly now: GroupState
   readonly was: GroupState | undefined
+}
+
+/** Of groups that nobody uses, which may be many: they share it. */
+const IDLE: Rates = ratesOf([], 1, [])
+
+/** Whether no counter of a group has changed. */
+function isIdle({ now, was }: Pair): boolean {
+  return (
+    was !== undefined &&
+    COUNTERS.every((name) => now[name] === was[name]) &&
+    now.loadCounts.at(-1) === was.loadCounts.at(-1)
+  )
 }
 
 function ratesOf(pairs: readonly Pair[], elapsed: number, limits: readonly number[]): Rates {
@@ -130,6 +140,7 @@ export class History {
   /** The rates between consecutive answers, the oldest first. */
   readonly points: Point[] = []
   #states: DashboardState[] = []
+  #recent: Point | undefined
 
   /** The latest answer. */
   get latest(): DashboardState | undefined {
@@ -138,12 +149,16 @@ export class History {
 
   /** The rates of the last seconds. */
   get recent(): Point | undefined {
-    const latest = this.latest
-    const first = this.#states[0]
-    return latest === undefined || first === latest ? undefined : pointOf(first, latest)
+    return this.#recent
   }
 
   add(state: DashboardState): void {
+    this.#add(state)
+    const [first] = this.#states
+    this.#recent = first === state ? undefined : pointOf(first, state)
+  }
+
+  #add(state: DashboardState): void {
     const before = this.latest
     // Another process answers: its counters started at 0.
     if (before !== undefined && before.node.startedAt !== state.node.startedAt) {

@@ -1,5 +1,6 @@
 // The first view: what the cache does now.
 
+import { useState } from 'preact/hooks'
 import { ago, bytes, count, percent, rate, seconds } from '../format.ts'
 import type { History, Rates } from '../history.ts'
 import { Chart } from '../parts/chart.tsx'
@@ -9,6 +10,8 @@ import type { DashboardState, GroupState } from '../types.ts'
 /** Hot keys, and errors of origins, that are shown. */
 const MOST_HOT = 8
 const MOST_FAILURES = 6
+/** Groups that are shown at once: a node may have thousands. */
+const MOST_GROUPS = 50
 
 /** 0.1, 0.2, 0.5, 1, …: rates below 10 have one decimal. */
 const RATE_STEPS = Array.from({ length: 36 }, (_, i) => [1, 2, 5][i % 3] * 10 ** (Math.floor(i / 3) - 1))
@@ -167,6 +170,9 @@ const GROUP_COLUMNS = [
 ] as const
 
 function Groups({ state, history, group, select }: GroupsProps) {
+  const [filter, setFilter] = useState('')
+  const found = state.groups.filter(({ name }) => name.includes(filter))
+  const shown = found.slice(0, MOST_GROUPS)
   return (
     <Card
       title="Groups"
@@ -180,8 +186,25 @@ function Groups({ state, history, group, select }: GroupsProps) {
         )
       }
     >
+      {state.groups.length > MOST_GROUPS && (
+        <div class="field filter">
+          <label for="filter">Name contains</label>
+          <input
+            id="filter"
+            class="mono"
+            autocomplete="off"
+            value={filter}
+            onInput={(event) => setFilter(event.currentTarget.value)}
+          />
+          <output class="muted">
+            {shown.length < found.length
+              ? `${shown.length} of ${found.length} groups`
+              : `${found.length} groups`}
+          </output>
+        </div>
+      )}
       <Table label="Figures of groups" class="groups" columns={GROUP_COLUMNS}>
-        {state.groups.map((each) => (
+        {shown.map((each) => (
           <GroupRow
             key={each.name}
             group={each}
