@@ -60,7 +60,7 @@ export class Node extends NodeCalls {
     }
   }
 
-  /** For how many ms `close` waits at most for others: for members that take keys over, for replies to leave. */
+  /** How long `close` waits for other members to take keys over, and for replies to leave, ms. */
   get shutdownTimeout(): number {
     return this.#parts.settings.shutdownTimeout
   }
@@ -95,11 +95,11 @@ export class Node extends NodeCalls {
   }
 
   /**
-   * Takes over another configuration while the node runs; without one, that of its file. Groups are added, removed and
+   * Applies another configuration while the node runs; without one, that of its file. Groups are added, removed and
    * changed, with what is cached where it may stay; connections stay open. Resolves to what has changed, one line for
    * each, and to what needs a restart.
    * @param cause what asked for it, for the log
-   * @throws ReloadError for whatever keeps it from being taken over: then nothing has changed
+   * @throws ReloadError if it cannot be applied: then nothing has changed
    */
   reload(config?: Config, cause = 'reload'): Promise<readonly string[]> {
     const read = config === undefined ? this.#readConfig : async () => resolveConfig(config)
@@ -108,8 +108,8 @@ export class Node extends NodeCalls {
 
   /**
    * Hands what it owns over to the rest of the cluster while it serves on; then stops accepting, lets replies in
-   * flight leave, closes every connection, then the origins. Both within `shutdownTimeout`, but the handover takes as
-   * long as it progresses.
+   * flight leave, closes every connection, then the origins. It takes at most `shutdownTimeout`, or longer while the
+   * handover makes progress.
    */
   close(): Promise<void> {
     // In a cluster the node serves while it hands its keys over.
@@ -206,7 +206,7 @@ export class Node extends NodeCalls {
   }
 
   async #close(): Promise<void> {
-    // Nothing that is awaited here keeps the process alive: it would end before pending writes are written.
+    // A timer keeps the process alive: what is awaited here does not, and pending writes would be lost.
     const alive = setTimeout(() => undefined, MAX_TIMER_MS)
     await this.#closeAll().finally(() => clearTimeout(alive))
     this.#setClosed()
@@ -222,7 +222,7 @@ export class Node extends NodeCalls {
     this.#setHandedOver()
     const endsAt = Math.max(startedAt + budget, performance.now() + budget * (1 - HANDOVER_SHARE))
     const left = (): number => (budget === 0 ? 0 : Math.max(1, endsAt - performance.now()))
-    // Once the others see that this node is gone, they write its keys: then writes that wait here would be older.
+    // Pending writes must reach the origin before this node leaves: the next owners write newer values of the same keys.
     if (this.#parts.cluster?.isAlone === false) await this.#endWrites(left() / 2)
     await Promise.all([this.#parts.gateway?.close(left()), this.#parts.server.close(left())])
     this.#parts.certificates?.close()

@@ -57,7 +57,7 @@ export interface NodeOptions {
   readonly configFile?: string
   /** Reads the configuration again, for `reload` without one, and for CONFIG RELOAD. */
   readonly readConfig?: () => Promise<NodeConfig>
-  /** Begins a connection to another member of the cluster, where that takes more than its host and port: a tunnel. */
+  /** Opens a connection to another member, if its host and port are not enough: through a tunnel, for example. */
   readonly connectPeer?: (member: ListenAddress) => Socket
 }
 

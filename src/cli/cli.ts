@@ -198,7 +198,7 @@ process.once('beforeExit', failUnfinished)
 await program.parseAsync().catch(fail)
 process.off('beforeExit', failUnfinished)
 
-/** Nothing is left that could go on: Node.js would exit with 0, or 13, without a word. */
+/** The event loop is empty before the command has ended: Node.js would exit with 0, or 13, without a message. */
 function failUnfinished(): never {
   fail(new ConfigError('it waits for a promise of the configuration, or of an origin, that never settles'))
 }

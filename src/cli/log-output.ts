@@ -6,10 +6,10 @@ import type { DestinationStream } from 'pino'
 /** Lines that wait for a slow reader of a pipe; more are dropped. */
 const MAX_WAITING_BYTES = 2 ** 20
 
-/** How often a full pipe is tried again, ms. */
+/** The interval at which a write to a full pipe is retried, ms. */
 const RETRY_MS = 50
 
-/** How often it is tried at the end of the process. */
+/** Attempts at the end of the process. */
 const LAST_TRIES = 3
 
 const LINE_END = Buffer.from('\n')

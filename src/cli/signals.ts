@@ -32,7 +32,7 @@ const IGNORED: Partial<Record<NodeJS.Signals, string>> = {
  */
 const OF_TERMINALS: readonly string[] = ['SIGTTIN', 'SIGTTOU', 'SIGWINCH']
 
-/** Ignores, with a line in the log, all signals that would end the process but are not meant to. */
+/** Ignores, with a line in the log, all signals that would end the process by default but have no meaning here. */
 export function ignoreSignals(log: SignalLog): void {
   const hasTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   for (const [name, reason] of Object.entries(IGNORED)) {

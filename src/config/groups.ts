@@ -74,12 +74,12 @@ export interface GroupConfig {
    */
   readonly onPartition?: 'serve' | 'refuse'
   /**
-   * Which entry is evicted when the budget is full. `lru`, the default: the least recently used one; `s3-fifo`: one that was
-   * read once at most, and then the oldest that was not read lately; `w-tinylfu`: the one whose key was accessed less
-   * often lately, of a new and an old one; `auto`: what the best of the three would evict.
+   * Which entry is evicted when the budget is full. `lru`, the default: the least recently used one; `s3-fifo`: a new entry
+   * that was not read again, then the oldest one without a recent read; `w-tinylfu`: of a new and an old entry, the one
+   * whose key was accessed less often; `auto`: the choice of whichever of the three has the most hits on a sample.
    */
   readonly eviction?: EvictionName
-  /** `load-time`: an entry stays the longer, the more time its last load took per byte. Default: `none`. */
+  /** `load-time`: entries whose last load took more time per byte stay longer. Default: `none`. */
   readonly evictionCost?: EvictionCost
   /** Write-behind queue limit: maximum number of keys with pending writes. Default: 10000. */
   readonly writeQueue?: number

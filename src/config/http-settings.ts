@@ -36,9 +36,9 @@ export type HttpInput =
       readonly port?: number | string
       /** The addresses to listen on; `*`: all. Default: loopback. */
       readonly bind?: string | readonly string[]
-      /** Host names by which clients may ask, besides addresses and `localhost`; `*`: any. Default: none. */
+      /** Host names accepted in requests, besides addresses and `localhost`; `*`: any. Default: none. */
       readonly hosts?: string | readonly string[]
-      /** Web pages of these origins may ask, such as `'https://app.example'`; `*`: any. Default: none. */
+      /** Web origins whose pages may send requests (CORS), such as `'https://app.example'`; `*`: any. Default: none. */
       readonly cors?: string | readonly string[]
       /** HTTPS, with the certificates of `tlsCertFile` and as `tlsAuthClients` says, and no HTTP. Default: false. */
       readonly tls?: boolean | 'yes' | 'no'

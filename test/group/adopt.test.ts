@@ -143,7 +143,7 @@ describe('origins', () => {
     expect(group.isDisconnected).toBe(false)
   })
 
-  test('one that was prepared in vain is closed, and not heard', async () => {
+  test('an origin that was prepared and not adopted is closed, and its change notifications are ignored', async () => {
     const [first, second] = [new TestOrigin('first'), new TestOrigin('second')]
     const group = groupOf({ origin: first })
     await group.start(silent)

@@ -58,7 +58,7 @@ test('a member that replies to forwarded requests is not silent', () => {
   expect(watched.status).toBe('down')
 })
 
-test('the link for heartbeats may be closed meanwhile for want of an answer', () => {
+test('the link for heartbeats may be closed meanwhile, since an answer is missing', () => {
   const watched = new Watched()
   watched.pass(TIMEOUT, true)
   watched.detector.linkBroken(watched.other.name, 'silent')

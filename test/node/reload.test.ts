@@ -349,7 +349,7 @@ describe('write-behind', () => {
     return { origin, written, open: () => open() }
   }
 
-  test('a group with unwritten writes is neither removed nor given another origin until they are written', async () => {
+  test('a group with pending writes is neither removed nor given another origin until they are written', async () => {
     const { origin, written, open } = store()
     const behind = { ...cache, write: 'behind', origin } as const
     const { set, client, connect } = await start({ groups: { a: cache, b: behind } })

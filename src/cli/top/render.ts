@@ -159,7 +159,7 @@ function readCells(before: NodeSample | undefined, now: NodeSample, group: strin
   return readCellsOf([[before, now]], group)
 }
 
-/** Reads, those that spared the origin, and loads. */
+/** Reads, the part of them that needed no load, and loads. */
 function readCellsOf(pairs: readonly Pair[], group: string | undefined): string[] {
   const reads = total(pairs, group, ['hits', 'negative_hits', 'misses'])
   const spared = total(pairs, group, ['hits', 'negative_hits'])

@@ -154,7 +154,7 @@ export const peerCommands: readonly CommandSpec[] = [
         name: 'copy',
         arity: -3,
         summary:
-          'Returns a value as a hot copy, with its time to live; a write of the key invalidates it, and the new value follows, up to so many times.',
+          'Returns a value as a hot copy, with its time to live. A write of the key invalidates the copy; the new value is sent for a limited number of writes.',
         arguments: [arg('key', 'string'), arg('updates', 'integer', { optional: true })],
         ...forPeers(copy),
       }),

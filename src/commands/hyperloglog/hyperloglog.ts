@@ -48,7 +48,7 @@ function add(c: Context): void {
     if (raised === CHANGED) isChanged = true
   }
   if (isChanged) invalidateCardinality(sketch.bytes, 0)
-  // What was added before a corrupt place was found stays, as in Redis.
+  // Elements added before a corrupt place was found stay, as in Redis.
   if (isChanged && !storeSketch(c, 1, ref)) return
   if (!isChanged) group.store.records.markRaw(ref)
   if (isCorrupt) reply.error(CORRUPT_SKETCH)

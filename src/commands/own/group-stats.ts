@@ -118,7 +118,7 @@ export interface GroupStats {
   readonly onPartition: 'serve' | 'refuse'
   /** Which entry is evicted when the budget is full. */
   readonly eviction: EvictionName
-  /** `load-time`: an entry stays the longer, the more time its last load took per byte. */
+  /** `load-time`: entries whose last load took more time per byte stay longer. */
   readonly evictionCost: EvictionCost
   /** The kind of origin; `null`: none. */
   readonly origin: string | null

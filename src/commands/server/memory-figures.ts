@@ -26,7 +26,7 @@ export interface MemoryFigures {
 }
 
 /**
- * What is not in arenas counts as allocated: only free space in arenas is fragmentation, whatever the process takes.
+ * What is not in arenas counts as allocated: only free space in arenas is fragmentation.
  * Otherwise an empty node, whose heap exceeds its entries many times, would look fragmented.
  */
 export function memoryFigures({ groups, stats }: Pick<Host, 'groups' | 'stats'>): MemoryFigures {

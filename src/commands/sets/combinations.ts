@@ -50,7 +50,7 @@ function unite(sets: Sets, refs: readonly Ref[], visit: () => boolean): void {
 
 function subtract(sets: Sets, [first, ...rest]: readonly Ref[], visit: () => boolean): void {
   if (first === NULL_REF) return
-  // Large sets first: they have a member more probably.
+  // Large sets first: they are the most likely to contain a member.
   const others = rest.filter((ref) => ref !== NULL_REF).sort((a, b) => sets.size(b) - sets.size(a))
   const { member } = sets
   for (let is = sets.first(first); is; is = sets.next()) {

@@ -34,7 +34,7 @@ export function runInSlices(c: Context, sliced: SlicedCommand): void {
   const { telemetry } = host
   const args = c.args.detach()
   const { protocol } = reply
-  // A node that forwards lets later requests of its client wait itself; other clients share the connection.
+  // The forwarding node makes later requests of the same client wait; other clients share this connection.
   const isExclusive = client.peer === undefined && c.forwarded === undefined
   const complete = c.defer()
   if (isExclusive) client.pending.isExclusive = true

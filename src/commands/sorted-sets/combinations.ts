@@ -127,7 +127,7 @@ function union(c: Context, { sources, aggregate }: Inputs): ScoredMembers {
   return result
 }
 
-/** The members of the smallest source that are in all others. `limit` > 0: not more of them. */
+/** The members of the smallest source that are in all others. `limit` > 0: at most this many. */
 function intersection(c: Context, { sources, aggregate, limit }: Inputs): ScoredMembers {
   const result = new ScoredMembers()
   const [smallest, ...others] = sources

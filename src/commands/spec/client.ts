@@ -17,7 +17,7 @@ export interface CompleteReply {
   number?: number | undefined
   /** When a command that waits for keys ends, ms of the monotonic time. */
   deadline?: number | undefined
-  /** Lets later commands on its keys run before it has its reply: it waits for what they write. */
+  /** Later commands on its keys run before it has its reply: it waits for what they write. */
   release?: () => void
 }
 
@@ -80,7 +80,7 @@ export abstract class ClientState {
    * has asked which nodes there are, or has sent READONLY.
    */
   asksEveryNode = false
-  /** Its scans of all nodes: how many have begun and not ended, and what had moved before the first of them. */
+  /** Its scans of all nodes that have not ended: their number, and a stamp of what had moved when the first one began. */
   scans: { open: number; stamp: string } | undefined = undefined
   /** The version of the cluster view by which its outstanding requests were routed. */
   routedByView = 0

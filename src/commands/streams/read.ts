@@ -13,7 +13,7 @@ import { blockTime, type ReadOptions, readReadOptions, streamKeys } from './read
 import { replyServed, type Served } from './served.ts'
 import { findStream, readStream } from './stream-value.ts'
 
-/** Entries for a client that has waited and gives no COUNT: many may have been added at once (Redis). */
+/** The limit for a client that has waited without COUNT: many entries may have been added at once (Redis). */
 const WAITED_COUNT = 1000
 
 const NEW_IN_XREAD =

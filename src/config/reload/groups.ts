@@ -40,7 +40,7 @@ export class ReloadableGroups implements Reloadable {
       groups.map(({ policy, maxBytes }) => ({ ...policy, maxBytes })),
       next,
     )
-    const problems = [...changes.problems, ...this.#unwritten(changes)]
+    const problems = [...changes.problems, ...this.#pendingWrites(changes)]
     if (isInCluster && next.length > MAX_GROUPS)
       problems.push(`groups: got ${next.length}, and a cluster has at most ${MAX_GROUPS}`)
     // Nothing needs to be started for what is refused anyway.
@@ -70,7 +70,7 @@ export class ReloadableGroups implements Reloadable {
     }
     return {
       lines: groupLines(changes, next),
-      problems: () => this.#unwritten(changes),
+      problems: () => this.#pendingWrites(changes),
       apply: () => this.#apply(changes, next, added, prepared),
       discard,
     }
@@ -95,7 +95,7 @@ export class ReloadableGroups implements Reloadable {
   }
 
   /** Queued writes (write-behind) are for the source that the group has now. */
-  #unwritten({ removed, changed }: GroupChanges): string[] {
+  #pendingWrites({ removed, changed }: GroupChanges): string[] {
     const problems: string[] = []
     for (const { name, writes } of this.#options.groups) {
       const pending = writes?.mode === 'behind' ? writes.pending : 0

@@ -17,7 +17,7 @@ import type { PreparedChange, Reloadable } from './reloadable.ts'
 export interface ReloaderOptions {
   /** Applied in this order. */
   readonly parts: readonly Reloadable[]
-  /** Why nothing may be changed now: the node closes. */
+  /** The reason why nothing may change now, such as a node that closes; `undefined`: there is none. */
   readonly refusal: () => string | undefined
 }
 
@@ -32,7 +32,7 @@ export class Reloader {
 
   /**
    * Takes over what `read` returns; with `isTrial`, only steps 1 to 3. Resolves to the changes, one line for each.
-   * @throws ReloadError for whatever keeps it from being taken over: then nothing has changed
+   * @throws ReloadError if it cannot be applied: then nothing has changed
    */
   reload(read: () => Promise<NodeConfig> | NodeConfig, isTrial = false): Promise<readonly string[]> {
     const run = this.#last.then(() => this.#reload(read, isTrial))

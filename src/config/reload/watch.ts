@@ -13,7 +13,7 @@ import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 
 const INTERVAL_MS = 1000
 
-/** After so many checks in a row that could not read the file, that is reported. */
+/** Consecutive failed checks after which the file is reported as unreadable. */
 const MIN_FAILURES = 2
 
 /** The state of a file at a check. */
@@ -27,7 +27,7 @@ export interface FileView {
 export interface ConfigWatchOptions {
   readonly path: string
   readonly timers: Timers
-  /** Whether it is to be watched at present. */
+  /** Whether the file is watched now. */
   readonly isOn: () => boolean
   /** The content has changed. Checks continue when the promise has resolved. */
   readonly changed: () => Promise<void>

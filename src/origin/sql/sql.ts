@@ -28,7 +28,7 @@ import {
 import { ofKey, RowReader } from './row-reader.ts'
 import { placeOf, protocolOf } from './url.ts'
 
-/** Connections of a pool often break together: at most one is logged in this time. */
+/** Connections of a pool often break together: at most one line is logged in this time, ms. */
 const BROKEN_INTERVAL_MS = 1000
 
 /** The canonical spelling of an integer. */

@@ -74,7 +74,7 @@ class SqliteDriver implements Driver {
     }
   }
 
-  /** Of the errors that are not about a statement, all but a lock that is held for long. */
+  /** Errors that are not about a statement are permanent, except for a lock that another connection holds. */
   isLasting(error: unknown): boolean {
     return error instanceof Error && error.cause !== undefined && this.#engine.faultOf(error.cause) !== 'busy'
   }

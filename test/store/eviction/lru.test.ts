@@ -10,7 +10,7 @@ import { seededRandom } from '../../support/random.ts'
 
 evictionContract('lru', EVICTION_POLICIES.lru)
 
-test('the least recently used record leaves first; reads and writes count, EXISTS and SCAN do not', () => {
+test('the least recently used record is evicted first; reads and writes count as accesses, EXISTS and SCAN do not', () => {
   const order = evictionOrder(EVICTION_POLICIES.lru, ['a', 'b', 'c', 'd', 'e'], (store) => {
     store.get('a')
     store.put('b')

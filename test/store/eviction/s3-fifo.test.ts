@@ -16,7 +16,7 @@ const MIB = 2 ** 20
 evictionContract('s3-fifo', s3Fifo)
 
 describe('s3-fifo', () => {
-  test('what is read once leaves before what is read twice, in the order in which it came', () => {
+  test('records that are read once are evicted before those read twice, in the order of insertion', () => {
     const order = evictionOrder(s3Fifo, ['a', 'b', 'c', 'd'], (at) => {
       for (const key of ['a', 'a', 'c', 'd', 'd', 'd']) at.get(key)
     })

@@ -2,7 +2,7 @@
 
 /** A command of a client that waits, on this node or at the owner of its keys. */
 export interface ClientWait {
-  /** CLIENT UNBLOCK: ends it as if its time were over, or with an error. */
+  /** CLIENT UNBLOCK: ends it as if its timeout had passed, or with an error. */
   unblock(isError: boolean): void
   /** The client is gone. */
   cancel(): void

@@ -115,7 +115,7 @@ function readSampleCount(c: Context, i: number): number | undefined {
  * @param random uniform in [0, 1)
  */
 export function sampleRanks(count: number, size: number, random: () => number): number[] {
-  // Most of them: the others are chosen instead. Otherwise a rank would be drawn many times.
+  // Most ranks are wanted: the ones to leave out are drawn instead, since drawing many would repeat ranks.
   const isInverse = count > size / 2
   const chosen = new Set<number>()
   // R. Floyd's method: one draw per rank.

@@ -13,7 +13,7 @@ export interface ConnectionPool<Connection> {
   failed(connection: Connection, error: unknown): unknown
   /** Whether an error says that the server has closed the connection. */
   isClosed(error: unknown): boolean
-  /** Called for a closed connection that is replaced, so that nobody else is told. */
+  /** Called for a closed connection that is replaced: no error reports it. */
   onReplaced(error: Error): void
 }
 
