@@ -9,9 +9,9 @@
 
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
-import { attach, discard, hasPages, PageCopy } from '../../store/detached.ts'
 import { Restorable } from '../../store/rdb/restore-value.ts'
 import type { Store } from '../../store/store.ts'
+import { attach, discard, hasPages, PageCopy } from '../../store/transfer/detached.ts'
 import { copyValue, putValue } from '../../store/value.ts'
 
 const KEY = Buffer.from('arriving')

@@ -2,9 +2,9 @@
 
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
-import { ageDump, dumpEntry, isUnchanged, markWithoutNotifications } from '../../store/dump.ts'
 import { ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
+import { ageDump, dumpEntry, isUnchanged, markWithoutNotifications } from '../../store/transfer/dump.ts'
 import { isLarge, LARGE_BYTES, type PartsOutcome, type SendPart, sendInParts } from './in-parts.ts'
 import type { Pace, PaceOptions } from './pace.ts'
 import type { TransferredEntry } from './takeover.ts'

@@ -2,10 +2,10 @@
 
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
-import { hasPages } from '../../store/detached.ts'
 import { dumpValue } from '../../store/rdb/dump-value.ts'
 import { ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
+import { hasPages } from '../../store/transfer/detached.ts'
 import type { Pace } from './pace.ts'
 
 /** Collections with more bytes are sent in parts; streams are not, as a part of a stream is not a valid stream. */

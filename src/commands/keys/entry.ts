@@ -2,8 +2,8 @@
 
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
-import { attach, copyOf, detach, hasPages } from '../../store/detached.ts'
 import { EXPIRES, LOADED, TAGS } from '../../store/record.ts'
+import { attach, copyOf, detach, hasPages } from '../../store/transfer/detached.ts'
 import { EntryTags } from '../../store/validity/tags.ts'
 import { copyValue, putValue, type Value } from '../../store/value.ts'
 

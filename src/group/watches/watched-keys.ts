@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto'
 import type { Hash, Hasher } from '../../bytes/hash.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
-import type { ChangeListener, Store } from '../../store/store.ts'
+import type { ChangeListener } from '../../store/space.ts'
+import type { Store } from '../../store/store.ts'
 import { Collection, copyValue, sameValue, type Value } from '../../store/value.ts'
 
 /** The result of the last load of a watched key: a fingerprint of the value, or ABSENT; `undefined`: not known. */

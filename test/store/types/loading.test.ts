@@ -3,12 +3,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { NULL_REF, type Ref } from '../../../src/store/arena.ts'
-import { attach, copyOf, detach } from '../../../src/store/detached.ts'
 import { dumpValue } from '../../../src/store/rdb/dump-value.ts'
 import { Restorable } from '../../../src/store/rdb/restore-value.ts'
 import { RdbWriter } from '../../../src/store/rdb/writer.ts'
 import { ValueType } from '../../../src/store/record.ts'
 import type { Store } from '../../../src/store/store.ts'
+import { attach, copyOf, detach } from '../../../src/store/transfer/detached.ts'
 import { orderOfHashes } from '../../../src/store/types/bulk/hash-order.ts'
 import { makeStore } from './collection-twin.ts'
 

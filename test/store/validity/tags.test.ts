@@ -6,9 +6,9 @@ import { ManualClock } from '../../../src/bytes/clock.ts'
 import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
-import { ageDump, dumpEntry, isUnchanged, restoreEntry } from '../../../src/store/dump.ts'
 import { EXPIRES, LOADED, tagFlags, ValueType } from '../../../src/store/record.ts'
 import { Store } from '../../../src/store/store.ts'
+import { ageDump, dumpEntry, isUnchanged, restoreEntry } from '../../../src/store/transfer/dump.ts'
 import { EntryTags, MAX_TAGS, TagEpochs, tagHash } from '../../../src/store/validity/tags.ts'
 
 const hasher = new Hasher({ low: 1, high: 2 })

@@ -5,9 +5,9 @@ import { ManualClock } from '../../../src/bytes/clock.ts'
 import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
-import { dumpEntry, markWithoutNotifications, restoreEntry } from '../../../src/store/dump.ts'
 import { EXPIRES, FRESHNESS, LOADED, ValueType } from '../../../src/store/record.ts'
 import { Store } from '../../../src/store/store.ts'
+import { dumpEntry, markWithoutNotifications, restoreEntry } from '../../../src/store/transfer/dump.ts'
 
 const hasher = new Hasher({ low: 1, high: 2 })
 const LIFETIME = 1000

@@ -2,13 +2,13 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ManualClock } from '../../src/bytes/clock.ts'
-import { Hasher } from '../../src/bytes/hash.ts'
-import { Instant } from '../../src/bytes/instant.ts'
-import { NULL_REF, type Ref } from '../../src/store/arena.ts'
-import { ageDump, dumpEntry, isUnchanged, restoreEntry } from '../../src/store/dump.ts'
-import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, ValueType } from '../../src/store/record.ts'
-import { Store } from '../../src/store/store.ts'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { Hasher } from '../../../src/bytes/hash.ts'
+import { Instant } from '../../../src/bytes/instant.ts'
+import { NULL_REF, type Ref } from '../../../src/store/arena.ts'
+import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, ValueType } from '../../../src/store/record.ts'
+import { Store } from '../../../src/store/store.ts'
+import { ageDump, dumpEntry, isUnchanged, restoreEntry } from '../../../src/store/transfer/dump.ts'
 
 const key = Buffer.from('a key')
 

@@ -1,10 +1,10 @@
 // Dumps: an entry as bytes, for transfer to another node whose clock may differ.
 
-import { NULL_REF, type Ref } from './arena.ts'
-import { EXPIRES, FRESHNESS, FreshnessWindows, isCollection, LOADED, tagFlags, ValueType } from './record.ts'
-import type { Store } from './store.ts'
-import { EntryTags, MAX_TAGS } from './validity/tags.ts'
-import { type Collection, copyValue, putValue, receivedValue, type Value } from './value.ts'
+import { NULL_REF, type Ref } from '../arena.ts'
+import { EXPIRES, FRESHNESS, FreshnessWindows, isCollection, LOADED, tagFlags, ValueType } from '../record.ts'
+import type { Store } from '../store.ts'
+import { EntryTags, MAX_TAGS } from '../validity/tags.ts'
+import { type Collection, copyValue, putValue, receivedValue, type Value } from '../value.ts'
 
 /*
  *   byte 0    version

@@ -1,9 +1,9 @@
 // A large collection without a key: moves its pages from one record to another, without touching its elements.
 
-import { NULL_REF, type Ref } from './arena.ts'
-import { FRESHNESS, isCollection, type ValueType } from './record.ts'
-import type { Store } from './store.ts'
-import { PAGED } from './types/packed.ts'
+import { NULL_REF, type Ref } from '../arena.ts'
+import { FRESHNESS, isCollection, type ValueType } from '../record.ts'
+import type { Store } from '../store.ts'
+import { PAGED } from '../types/packed.ts'
 
 const REGION_AT = 4
 
