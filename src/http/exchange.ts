@@ -6,7 +6,7 @@ import type { Group } from '../group/group.ts'
 import type { Caller, Demand, Services } from './ports.ts'
 import type { Read } from './read.ts'
 import { RefusedError, type Uploads } from './requests/body.ts'
-import { decodeBytes, decodeText, type Target } from './requests/target.ts'
+import { decodeBytes, decodeText, rawParameter, type Target } from './requests/target.ts'
 import { type Problem, problemOf, quote } from './responses/problem.ts'
 import { type Headers, MAX_JOINED, Responder, SAFETY } from './responses/responder.ts'
 
@@ -54,9 +54,9 @@ export class Exchange extends Responder implements Read {
     return decodeBytes(this.#valueOf(name))
   }
 
-  /** The key that the path names. @throws BadRequestError */
+  /** The key that the path names, or if that is empty, the query. @throws BadRequestError */
   get key(): Buffer {
-    this.#key ??= this.bytes('key')
+    this.#key ??= decodeBytes(this.#valueOf('key') || rawParameter(this.target.query, 'key'))
     return this.#key
   }
 

@@ -12,7 +12,12 @@ export interface KeyName {
 }
 
 export function keyName(key: Buffer): KeyName {
-  return { id: encodeKey(key), text: shownText(key) }
+  return { id: encodeKey(key), text: onOneLine(shownText(key)) }
+}
+
+/** Two keys that differ in a line end look different. */
+function onOneLine(text: string): string {
+  return text.replace(/[\t\n]/g, escapedCharacter)
 }
 
 /** Percent-encodes all bytes but letters, digits and `-._~`, so that no part of a path is special. */

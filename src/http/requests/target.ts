@@ -40,6 +40,12 @@ export function readTarget(url: string): Target {
     : { path: rest.slice(0, mark), query: rest.slice(mark + 1), authority }
 }
 
+/** The value of a parameter as it arrived; '': there is none. */
+export function rawParameter(query: string, name: string): string {
+  const part = query.split('&').find((each) => each.startsWith(`${name}=`))
+  return part?.slice(name.length + 1) ?? ''
+}
+
 const SLASH = 0x2f
 const PERCENT = 0x25
 

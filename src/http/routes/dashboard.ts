@@ -30,6 +30,17 @@ const DONE: RouteResponse = { description: 'Done.', content: { 'application/json
 
 const [GROUP] = KEYED
 
+/** Browsers take `.` and `..` at the end of a path for folders. */
+const KEYED_OR_QUERY = [
+  ...KEYED,
+  {
+    name: 'key',
+    in: 'query',
+    description: 'The key, if that in the path is empty: a browser cannot send `.` and `..` there.',
+    schema: { type: 'string' },
+  },
+] as const
+
 /** A user that may run these commands may press these buttons. */
 const COMMANDS: Readonly<Record<DashboardAction, string>> = {
   browse: 'scan',
@@ -138,11 +149,11 @@ const views: readonly Route[] = [
     operation: 'showValue',
     tag: 'Dashboard',
     summary: 'The entry of a key, and the beginning of its value if it is cached. Nothing is loaded.',
-    parameters: KEYED,
+    parameters: KEYED_OR_QUERY,
     responses: { 200: ANY_OBJECT },
     access: { command: 'explain', of: 'key' },
     async handle(exchange) {
-      const value = await readValue(exchange, exchange.group, exchange.bytes('key'))
+      const value = await readValue(exchange, exchange.group, exchange.key)
       exchange.json(200, value)
     },
   },
@@ -155,11 +166,11 @@ const actions: readonly Route[] = [
     operation: 'invalidateKey',
     tag: 'Dashboard',
     summary: 'Removes a key from the cache; the origin is not written.',
-    parameters: KEYED,
+    parameters: KEYED_OR_QUERY,
     responses: { 200: DONE },
     access: { command: COMMANDS.invalidate, of: 'key' },
     async handle(exchange) {
-      const removed = await exchange.ask(exchange.group, 'INVALIDATE', 'KEY', exchange.bytes('key'))
+      const removed = await exchange.ask(exchange.group, 'INVALIDATE', 'KEY', exchange.key)
       exchange.json(200, { removed })
     },
   },

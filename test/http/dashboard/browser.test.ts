@@ -407,6 +407,25 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
     }
   })
 
+  test('a key of one dot is not the empty key', async () => {
+    for (const key of ['', '.', '..']) await node.set('sessions', key, `of ${key}`)
+    await onPage(async (page) => {
+      await go(page, 'Keys')
+      await page.getByLabel('Group').selectOption('sessions')
+      for (const key of ['.', '..']) {
+        await page.getByRole('button', { name: key, exact: true }).click()
+        const entry = page.getByRole('region', { name: key, exact: true })
+        await entry.getByText(`of ${key}`, { exact: true }).waitFor()
+        await entry.getByRole('button', { name: 'Invalidate…' }).click()
+        await page.getByRole('button', { name: 'Invalidate the key' }).click()
+        await page.getByRole('button', { name: key, exact: true }).waitFor({ state: 'hidden' })
+      }
+    })
+    expect(await node.get('sessions', '')).toBe('of ')
+    expect(await node.get('sessions', '.')).toBeNull()
+    await node.delete('sessions', '')
+  })
+
   test('a thousand groups: some are shown, the others are found by their names', async () => {
     const many = await createNode({
       port: 0,

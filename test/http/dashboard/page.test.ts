@@ -192,6 +192,7 @@ describe('keys of any bytes', () => {
   test('are shown as text with escapes, and shortened', () => {
     expect(keyName(Buffer.from('ключ')).text).toBe('ключ')
     expect(keyName(Buffer.from([0, 0xff, 0x41])).text).toBe('\\x00\\xffA')
+    expect(keyName(Buffer.from('a\tb\n')).text).toBe('a\\x09b\\x0a')
     expect(shownText(Buffer.from('\u202eevil'))).toBe('\\u202eevil')
     expect(shownText(Buffer.from('€€€'), 4)).toBe('€… (9 bytes)')
   })

@@ -171,6 +171,20 @@ describe('actions', () => {
     expect((await fetch(`${url}/dashboard/keys/users?cursor=x`)).status).toBe(400)
   })
 
+  test('a key of dots, which a browser cannot send in a path, comes in the query', async () => {
+    for (const key of ['', '.', '..']) await node.set('cache', key, `of ${key}`)
+    for (const key of ['.', '..']) {
+      const shown = await get<ShownValue>(`/dashboard/value/cache/?key=${key}`)
+      expect(shown.value).toMatchObject({ kind: 'string', text: `of ${key}` })
+    }
+    expect(await post('/dashboard/invalidate/cache/?key=..')).toEqual([200, { removed: 1 }])
+    expect(await post('/dashboard/invalidate/cache/?key=%2E')).toEqual([200, { removed: 1 }])
+    expect(await node.get('cache', '')).toBe('of ')
+    expect((await fetch(`${url}/dashboard/value/cache/?key=%`)).status).toBe(400)
+    expect((await fetch(`${url}/cache/cache/?key=a`)).status).toBe(400)
+    await node.flush('cache')
+  })
+
   test('are not for pages of other web origins, nor for GET', async () => {
     await node.get('users', 'kept')
     const foreign: Record<string, string>[] = [

@@ -39,10 +39,10 @@ export const api = {
 
   /** @param key percent-encoded */
   value: (group: string, key: string): Promise<ShownValue> =>
-    ask('GET', `/dashboard/value/${part(group)}/${key}`),
+    ask('GET', `/dashboard/value/${part(group)}/${keyPath(key)}`),
 
   invalidate: (group: string, key: string): Promise<{ readonly removed: number }> =>
-    ask('POST', `/dashboard/invalidate/${part(group)}/${key}`),
+    ask('POST', `/dashboard/invalidate/${part(group)}/${keyPath(key)}`),
 
   invalidateTag: (group: string, tag: string): Promise<unknown> =>
     ask('POST', `/dashboard/invalidate-tag/${part(group)}?${new URLSearchParams({ tag })}`),
@@ -58,6 +58,11 @@ export function typedKey(text: string): string {
     .split(/(\\x[0-9a-fA-F]{2})/)
     .map((piece) => (/^\\x[0-9a-fA-F]{2}$/.test(piece) ? `%${piece.slice(2)}` : encodeURIComponent(piece)))
     .join('')
+}
+
+/** The end of a path: browsers take dots in it for folders. */
+function keyPath(key: string): string {
+  return key === '.' || key === '..' ? `?key=${key}` : key
 }
 
 function part(name: string): string {
