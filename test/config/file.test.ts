@@ -118,6 +118,36 @@ test('a module of the configuration runs once, also in a circle, and not if its 
   expect((globalThis as { [name]?: number })[name]).toBe(3)
 })
 
+test.each(['mjs', 'ts', 'mts'])(
+  'await import() of a local module is what the file is now: .%s',
+  async (extension) => {
+    const other = extension === 'mjs' ? 'mjs' : 'ts'
+    const folder = folderWith({
+      [`erinys.config.${extension}`]: `
+      const { port } = await import('./part.${other}')
+      const again = await import("./part.${other}")
+      if (again.port !== port || again.runs.length !== 1) throw new Error('it was evaluated twice')
+      if (port === 0) await import('./not-reached.${other}')
+      export default { port, groups: { a: { origin: async (key) => (await import('./later.${other}')).load(key) } } }`,
+      [`part.${other}`]: 'export const runs = [1]\nexport const port = 7001',
+      [`later.${other}`]: "import { suffix } from './deep.mjs'\nexport const load = (key) => key + suffix",
+      'deep.mjs': "export const suffix = '!'",
+      [`not-reached.${other}`]: "throw new Error('this must not run')",
+    })
+    const first = await load(folder)
+    expect(first.config.port).toBe(7001)
+    writeFileSync(join(folder, `part.${other}`), 'export const runs = [1]\nexport const port = 7002')
+    writeFileSync(join(folder, 'deep.mjs'), "export const suffix = '?'")
+    const second = await load(folder)
+    expect(second.config.port).toBe(7002)
+    const node = await createNode(second.config)
+    expect(await node.get('a', 'Tom')).toBe('Tom?')
+    await node.close()
+    writeFileSync(join(folder, `part.${other}`), "throw new Error('broken part')")
+    await expect(load(folder)).rejects.toThrow('broken part')
+  },
+)
+
 test('a file is named by --config, or by ERINYS_CONFIG', async () => {
   const folder = folderWith({
     'a.json': '{ "port": 1 }',

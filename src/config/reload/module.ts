@@ -11,11 +11,17 @@ import { isObject } from '../readers.ts'
  * jiti compiles TypeScript in this process. What needs no compiling it leaves to Node.js, which keeps an ES module for as
  * long as the process runs: a changed `.mjs`, or `.js` in a package of "type": "module", would stay what it was. So local
  * modules are evaluated here, the imported ones first, each of them once. Packages, such as `erinys`, are loaded by Node.js
- * itself: there is one instance of each.
+ * itself: there is one instance of each. `await import('./…')` becomes a call that evaluates such a module when it is reached.
  */
 
 /** A static import or export of a local file, at the beginning of a line. */
 const LOCAL_IMPORT = /^\s*(?:(?:import|export)\b[^'"();]*?\bfrom\s*|import\s*)(['"])(\.{1,2}\/[^'"]+)\1/gm
+
+/** A dynamic import of a local file. Without `await` it may be one of types. */
+const LATER_IMPORT = /\bawait\s+import\(\s*(['"])(\.{1,2}\/[^'"]+)\1\s*\)/g
+
+/** Where modules find the function that imports for them, by their paths. */
+const IMPORTERS = Symbol.for('erinys.importers')
 
 const BLOCK_COMMENT = /\/\*[\s\S]*?\*\//g
 
@@ -36,6 +42,14 @@ export async function importFresh(path: string): Promise<Exports> {
   return isCommon ? { default: exported } : exported
 }
 
+type Importers = Record<string, (specifier: string) => Promise<Exports>>
+
+function importers(): Importers {
+  const all = globalThis as { [IMPORTERS]?: Importers }
+  all[IMPORTERS] ??= {}
+  return all[IMPORTERS]
+}
+
 /** @param evaluated the modules by their paths */
 async function evaluate(jiti: Jiti, path: string, evaluated: Evaluated): Promise<Exports> {
   const module: { exports?: Exports } = {}
@@ -51,7 +65,28 @@ async function evaluate(jiti: Jiti, path: string, evaluated: Evaluated): Promise
     // Kept by Node.js, too.
     if (extname(imported) === '.json') delete required[imported]
   }
+  const running = new Map<string, Promise<Exports>>()
+  importers()[path] = async (specifier) => {
+    const imported = fileURLToPath(jiti.esmResolve(specifier, { parentURL: pathToFileURL(path) }))
+    if (!(imported in evaluated)) running.set(imported, evaluate(jiti, imported, evaluated))
+    return namespaceOf((await running.get(imported)) ?? (evaluated[imported].exports as Exports))
+  }
   const options = { filename: path, ext: extname(path), async: true, forceTranspile: true, cache: evaluated }
-  module.exports = (await jiti.evalModule(source, options)) as Exports
+  const later = source.replace(LATER_IMPORT, (whole, _quote, specifier: string) =>
+    MODULES.has(extname(specifier))
+      ? `await globalThis[Symbol.for('${IMPORTERS.description}')][${JSON.stringify(path)}](${JSON.stringify(specifier)})`
+      : whole,
+  )
+  try {
+    module.exports = (await jiti.evalModule(later, options)) as Exports
+  } catch (error) {
+    delete evaluated[path]
+    throw error
+  }
   return module.exports
+}
+
+/** What a dynamic import gives: the exports of CommonJS are `default` as well. */
+function namespaceOf(exported: Exports): Exports {
+  return '__esModule' in exported ? exported : { ...exported, default: exported }
 }
