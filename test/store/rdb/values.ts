@@ -38,15 +38,21 @@ function text({ bytes, start, end }: ByteRange): string {
   return bytes.toString('latin1', start, end)
 }
 
-/** Rounded, as redis-parser does not read integers above 2^53 exactly. */
+/** The double that redis-parser reads for an integer: above 2^53 not always the nearest one. */
+function asRead(n: unknown): number {
+  if (typeof n !== 'bigint') return Number(n)
+  const read = [...String(n).replace('-', '')].reduce((sum, digit) => 10 * sum + Number(digit), 0)
+  return n < 0n ? -read : read
+}
+
 function rounded(n: unknown): string {
-  return Number(n).toPrecision(12)
+  return asRead(n).toPrecision(17)
 }
 
 /** A time of a dump. One that no clock shows is as near to it as a double counts milliseconds. */
 function time(n: unknown): string {
   const { MAX_SAFE_INTEGER: most } = Number
-  return rounded(Math.min(most, Math.max(-most, Number(n))))
+  return rounded(Math.min(most, Math.max(-most, asRead(n))))
 }
 
 /** Refuses duplicates, as a store does. */
