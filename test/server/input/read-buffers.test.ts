@@ -75,6 +75,58 @@ test('a slab that a read has not filled is filled up by the next ones', () => {
   expect(buffers.next(rest, rest.length, true).buffer).not.toBe(slab.buffer)
 })
 
+test('a large transfer that is decoded as it arrives uses two slabs in turn', () => {
+  const buffers = new ReadBuffers()
+  const used = new Set<ArrayBufferLike>()
+  let next = buffers.first
+  while (next.length < 65_536) next = buffers.next(next, next.length, true)
+  for (let i = 0; i < 100; i++) {
+    used.add(next.buffer)
+    next = buffers.next(next, next.length, true)
+  }
+  expect(used.size).toBe(2)
+})
+
+test('two connections never read into the same slab at the same time', () => {
+  const step = fc.record({
+    connection: fc.integer({ min: 0, max: 2 }),
+    size: fc.constantFrom(1, 5000, 20_000, 100_000),
+    decodes: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+      const connections = Array.from({ length: 3 }, () => {
+        const buffers = new ReadBuffers()
+        return { buffers, next: buffers.first, pending: [] as Buffer[] }
+      })
+      for (const { connection, size, decodes } of steps) {
+        const one = connections[connection]
+        const read = one.next.subarray(0, Math.min(size, one.next.length))
+        one.next = one.buffers.next(one.next, read.length, one.pending.length === 0)
+        one.pending.push(read)
+        for (const other of connections) {
+          for (const bytes of other.pending) expect(overlaps(bytes, one.next)).toBe(false)
+          if (other !== one) expect(overlaps(other.next, one.next)).toBe(false)
+        }
+        if (decodes) one.pending = []
+      }
+    }),
+  )
+})
+
+test('the slab of a transfer that is over serves the next one', () => {
+  const transfer = (): ArrayBufferLike => {
+    const buffers = new ReadBuffers()
+    let next = buffers.first
+    while (next.length < 65_536) next = buffers.next(next, next.length, true)
+    const slab = next.buffer
+    // A small read ends the transfer; another one says that it is decoded.
+    buffers.next(buffers.next(next, 10, true), 10, true)
+    return slab
+  }
+  expect(transfer()).toBe(transfer())
+})
+
 function overlaps(a: Buffer, b: Buffer): boolean {
   return (
     a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.length && b.byteOffset < a.byteOffset + a.length
