@@ -17,6 +17,9 @@ import { NULL_REF, type Ref } from './arena.ts'
  * a quarter larger; at MAX_SLOTS it is split in two. So the longest pause is the copy of one shard, whatever the number
  * of entries, and the load factor stays between 0.64 and 0.8. (A shard can become fuller only if ten thousand hashes
  * share their top 17 bits, which a keyed hash prevents.)
+ *
+ * A shard is rebuilt in its own memory, from a copy in `scratch`: all shards grow at about the same time, and the arrays
+ * they would leave are as much garbage as the index has bytes, each time. V8 would collect the whole heap for them.
  */
 
 const MIN_SLOTS = 64
@@ -25,6 +28,9 @@ const MAX_SLOTS = 32768
 const MAX_DEPTH = 17
 /** Slots after the last home slot, for runs that continue beyond it. */
 const OVERFLOW = 64
+/** A shard with more words than this gets memory for MAX_SLOTS at once; the system commits the pages that are used. */
+const MAX_EXACT_WORDS = 2 * 8192
+const MAX_WORDS = 2 * (MAX_SLOTS + OVERFLOW)
 /** With the sign bit flipped, int32 compare as unsigned numbers do. */
 const SIGN = 1 << 31
 /** Bytes of a slot. */
@@ -37,11 +43,27 @@ class Shard {
   /** Number of top bits of the hash that select this shard. */
   readonly depth: number
   count = 0
+  /** The slots are its beginning; the rest is zero. */
+  #memory: Int32Array
 
-  constructor(homes: number, depth: number, overflow = OVERFLOW) {
+  /** @param from the shard whose memory is taken over */
+  constructor(homes: number, depth: number, from?: Shard) {
     this.homes = homes
     this.depth = depth
-    this.slots = new Int32Array((homes + overflow) * 2)
+    this.#memory = from === undefined ? allocate(2 * (homes + OVERFLOW)) : from.#memory
+    this.slots = from === undefined ? this.#memory : from.slots
+    this.reset(homes, OVERFLOW)
+  }
+
+  /** Empties the slots and changes their number. */
+  reset(homes: number, overflow: number): void {
+    this.homes = homes
+    const words = 2 * (homes + overflow)
+    const isTooSmall = words > this.#memory.length
+    const isTooLarge = words <= MAX_EXACT_WORDS && words < this.#memory.length >> 1
+    if (isTooSmall || isTooLarge) this.#memory = allocate(words)
+    else this.slots.fill(0)
+    this.slots = this.#memory.length === words ? this.#memory : this.#memory.subarray(0, words)
   }
 
   /** The word where a probe for `hash` begins. */
@@ -52,6 +74,20 @@ class Shard {
   get bytes(): number {
     return (this.slots.length >> 1) * SLOT_BYTES
   }
+}
+
+function allocate(words: number): Int32Array {
+  return new Int32Array(words <= MAX_EXACT_WORDS ? words : Math.max(words, MAX_WORDS))
+}
+
+/** The slots of the shard that is being rebuilt. */
+let scratch = new Int32Array(0)
+
+/** Copies slots into `scratch`; returns the number of words. */
+function save(slots: Int32Array): number {
+  if (slots.length > scratch.length) scratch = new Int32Array(Math.max(slots.length, MAX_WORDS))
+  scratch.set(slots)
+  return slots.length
 }
 
 /** Bytes of an empty index. */
@@ -213,12 +249,11 @@ export class Index {
   }
 
   #rebuild(shard: Shard, homes: number, overflow: number): void {
-    const old = shard.slots
     this.bytes -= shard.bytes
+    const words = save(shard.slots)
     for (let room = overflow; ; room += OVERFLOW) {
-      shard.homes = homes
-      shard.slots = new Int32Array((homes + room) * 2)
-      if (refill(shard, old, 0, old.length)) break
+      shard.reset(homes, room)
+      if (refill(shard, 0, words)) break
     }
     this.bytes += shard.bytes
   }
@@ -228,14 +263,18 @@ export class Index {
       this.#doubleDirectory()
     }
     const depth = shard.depth + 1
-    const old = shard.slots
+    this.bytes -= shard.bytes
+    const words = save(shard.slots)
     // In order of hash, the half whose next bit is 0 comes first.
     let middle = 0
-    while (middle < old.length && (old[middle + 1] === 0 || ((old[middle] << shard.depth) & (1 << 31)) === 0))
+    while (
+      middle < words &&
+      (scratch[middle + 1] === 0 || ((scratch[middle] << shard.depth) & (1 << 31)) === 0)
+    )
       middle += 2
-    const low = this.#half(old, 0, middle, depth)
-    const high = this.#half(old, middle, old.length, depth)
-    this.bytes += low.bytes + high.bytes - shard.bytes
+    const low = half(0, middle, depth, shard)
+    const high = half(middle, words, depth)
+    this.bytes += low.bytes + high.bytes
     const first = this.#directory.indexOf(shard)
     const span = 1 << (this.#depth - depth)
     this.#directory.fill(low, first, first + span)
@@ -249,29 +288,32 @@ export class Index {
     this.#directory = doubled
     this.#depth++
   }
-
-  #half(old: Int32Array, from: number, to: number, depth: number): Shard {
-    let count = 0
-    for (let at = from; at < to; at += 2) if (old[at + 1] !== 0) count++
-    const homes = Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, Math.ceil(count / 0.64)))
-    for (let room = OVERFLOW; ; room += OVERFLOW) {
-      const half = new Shard(homes, depth, room)
-      half.count = count
-      if (refill(half, old, from, to)) return half
-    }
-  }
 }
 
-/** Copies the used slots of `old[from, to)` into an empty shard, in order. False: its overflow is too small. */
-function refill(shard: Shard, old: Int32Array, from: number, to: number): boolean {
+/** A shard of the slots in `scratch[from, to)`, in the memory of `old` if that is given. */
+function half(from: number, to: number, depth: number, old?: Shard): Shard {
+  let count = 0
+  for (let at = from; at < to; at += 2) if (scratch[at + 1] !== 0) count++
+  const homes = Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, Math.ceil(count / 0.64)))
+  const shard = new Shard(homes, depth, old)
+  shard.count = count
+  for (let room = OVERFLOW; !refill(shard, from, to); ) {
+    room += OVERFLOW
+    shard.reset(homes, room)
+  }
+  return shard
+}
+
+/** Copies the used slots of `scratch[from, to)` into an empty shard, in order. False: its overflow is too small. */
+function refill(shard: Shard, from: number, to: number): boolean {
   const slots = shard.slots
   let free = 0
   for (let at = from; at < to; at += 2) {
-    if (old[at + 1] === 0) continue
-    const place = Math.max(shard.home(old[at]), free)
+    if (scratch[at + 1] === 0) continue
+    const place = Math.max(shard.home(scratch[at]), free)
     if (place >= slots.length - 2) return false
-    slots[place] = old[at]
-    slots[place + 1] = old[at + 1]
+    slots[place] = scratch[at]
+    slots[place + 1] = scratch[at + 1]
     free = place + 2
   }
   return true
