@@ -1,6 +1,22 @@
 // Copies byte ranges into buffers that have a view.
 
-/** Above this many bytes the native copy is used, although its `subarray` allocates 100 bytes. */
+const { copy } = Buffer.prototype
+
+/**
+ * Copies `source[start, end)` to `target` at `at`; the ranges may overlap. Of the native ways this is the fastest: it needs
+ * no `subarray`, and from Node.js 22 on takes half the time of `set` or `copyWithin`, which copy shared memory byte by byte.
+ */
+export function copyNatively(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  at: number,
+): void {
+  copy.call(source, target, at, start, end)
+}
+
+/** Above this many bytes the native copy is faster. */
 const NATIVE_BYTES = 256
 
 /**
@@ -16,7 +32,7 @@ export function copyBytes(
   at: number,
 ): void {
   if (end - start > NATIVE_BYTES) {
-    target.set(source.subarray(start, end), at)
+    copyNatively(source, start, end, target, at)
     return
   }
   let from = start
@@ -39,7 +55,7 @@ export function copyUnaligned(
   at: number,
 ): void {
   if (end - start > NATIVE_BYTES) {
-    target.set(source.subarray(start, end), at)
+    copyNatively(source, start, end, target, at)
     return
   }
   let from = start

@@ -4,6 +4,7 @@
 
 import { BufferPool } from './buffer-pool.ts'
 import { binOf, FreeBins, fittingBin } from './free-bins.ts'
+import { allocateSegment, dropSegments } from './segment-memory.ts'
 import { Segments } from './segments.ts'
 
 /*
@@ -71,7 +72,7 @@ export class Arena extends Segments {
   #evacuated = -1
   #evacuatedAt = 0
   /** The memory of a dropped segment, kept for the next one. */
-  #spare: ArrayBuffer | undefined
+  #spare: ArrayBufferLike | undefined
 
   /** @param segmentBytes a power of two, 4 MiB at most */
   constructor(segmentBytes: number) {
@@ -189,18 +190,26 @@ export class Arena extends Segments {
   /** Copies the first `units` of a block of the evacuated segment to `to`, the owner's bits included, and frees it. */
   move(from: Ref, to: Ref, units: number): void {
     const source = this.words[from >>> this.shift]
-    const target = this.words[to >>> this.shift]
+    const targetSegment = to >>> this.shift
+    const target = this.words[targetSegment]
     const a = (from & this.unitMask) << 1
     const b = (to & this.unitMask) << 1
     const length = units << 1
     target[b] |= source[a] & ~ARENA_BITS
-    if (length > 128) target.set(source.subarray(a + 1, a + length), b + 1)
+    if (length > 128)
+      this.bytes[from >>> this.shift].copy(
+        this.bytes[targetSegment],
+        (b + 1) << 2,
+        (a + 1) << 2,
+        (a + length) << 2,
+      )
     else for (let i = 1; i < length; i++) target[b + i] = source[a + i]
     this.free(from)
   }
 
   /** Frees everything at once. */
   clear(): void {
+    dropSegments(this.committedUnits * UNIT_BYTES)
     this.clearSegments()
     this.#bins.clear()
     this.#current = -1
@@ -305,7 +314,7 @@ export class Arena extends Segments {
   #openSegment(): boolean {
     this.#closeCurrent()
     // First, before anything changes: this throws when the machine is out of memory.
-    const buffer = this.#spare ?? new ArrayBuffer(this.segmentUnits * UNIT_BYTES)
+    const buffer = this.#spare ?? allocateSegment(this.segmentUnits * UNIT_BYTES)
     const segment = this.takeNumber()
     if (segment < 0) return false
     this.#spare = undefined
@@ -361,7 +370,8 @@ export class Arena extends Segments {
   /** Drops a segment without live blocks and without blocks in bins. */
   #drop(segment: number): void {
     this.committedUnits -= this.segmentUnits
-    this.#spare ??= this.words[segment].buffer as ArrayBuffer
+    if (this.#spare === undefined) this.#spare = this.words[segment].buffer
+    else dropSegments(this.segmentUnits * UNIT_BYTES)
     this.uninstall(segment)
   }
 

@@ -50,7 +50,7 @@ export class Segments {
     return this.words.length < this.#maxSegments ? this.words.length : -1
   }
 
-  protected install(segment: number, buffer: ArrayBuffer, largeUnits: number): void {
+  protected install(segment: number, buffer: ArrayBufferLike, largeUnits: number): void {
     this.words[segment] = new Int32Array(buffer)
     this.bytes[segment] = Buffer.from(buffer)
     this.views[segment] = new DataView(buffer)

@@ -43,8 +43,6 @@ const GROWTH_FACTOR = 1.25
 const GROWTH_SLACK_FROM = 256
 /** Additional bytes for a growing collection. */
 const COLLECTION_SLACK = 32
-/** Above this many bytes a native copy costs less than a loop. */
-const LONG_COPY = 256
 /** The policy's bits if a new record replaces none. */
 const NO_BITS = -1
 const NO_BYTES = Buffer.alloc(0)
@@ -278,13 +276,13 @@ export class Store extends Lookup {
     const longer = inserted - removed
     if (longer < 0) {
       const { bytes, valueStart } = records
-      bytes.copyWithin(valueStart + at + inserted, valueStart + at + removed, valueStart + length)
+      bytes.copy(bytes, valueStart + at + inserted, valueStart + at + removed, valueStart + length)
     }
     const moved = this.reshape(ref, length + longer)
     records.locate(moved)
     if (longer > 0) {
       const { bytes, valueStart } = records
-      bytes.copyWithin(valueStart + at + inserted, valueStart + at + removed, valueStart + length)
+      bytes.copy(bytes, valueStart + at + inserted, valueStart + at + removed, valueStart + length)
     }
     return moved
   }
@@ -360,10 +358,7 @@ export class Store extends Lookup {
     const { bytes: source, valueStart } = records
     records.locate(moved)
     const kept = Math.min(oldLength, valueLength)
-    // Both are usually in one segment: then `copyWithin` needs no view. Growing collections are copied often.
-    if (source === records.bytes && kept > LONG_COPY)
-      source.copyWithin(records.valueStart, valueStart, valueStart + kept)
-    else copyBytes(source, valueStart, valueStart + kept, records.bytes, records.words, records.valueStart)
+    copyBytes(source, valueStart, valueStart + kept, records.bytes, records.words, records.valueStart)
     this.prefetcher.invalidate()
     this.index.replace(hash, ref, moved)
     this.policy.moved(ref, moved, arena.units(moved) - arena.units(ref))

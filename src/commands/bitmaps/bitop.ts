@@ -74,7 +74,7 @@ function combineSources(c: Context, operation: Operation, result: Bits, length: 
     const start = isEmpty ? 0 : records.valueStart
     const end = isEmpty ? 0 : records.valueEnd
     if (i === FIRST_SOURCE) {
-      result.bytes.set(records.bytes.subarray(start, end))
+      records.bytes.copy(result.bytes, 0, start, end)
       result.bytes.fill(0, end - start, length)
     } else if (operation !== 'not')
       combineBits(operation, result, length, records.bytes, records.view, start, end)

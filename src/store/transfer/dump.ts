@@ -135,7 +135,7 @@ export function dumpEntry(store: Store, ref: Ref, parts = 0): Buffer {
     at = dump.writeBigInt64LE(BigInt(store.validity.tagEpochs.ageMs(tags.epoch[0])), at)
     for (let i = 0; i < tags.count; i++) at = dump.writeInt32LE(tags.hashes[i], at)
   }
-  dump.set(bytes.subarray(start, end), at)
+  bytes.copy(dump, at, start, end)
   return dump
 }
 

@@ -1,5 +1,6 @@
 // Packed strings: the body of a small collection, one string behind the other in the value of its record.
 
+import { copyNatively } from '../../bytes/copy.ts'
 import type { Records } from '../record.ts'
 import type { Span } from './span.ts'
 
@@ -96,7 +97,7 @@ export function writePacked(
     bytes[to++] = length & 0xff
     bytes[to++] = length >>> 8
   }
-  if (length > 64) bytes.set(source.subarray(start, end), to)
+  if (length > 64) copyNatively(source, start, end, bytes, to)
   else for (let i = start; i < end; i++, to++) bytes[to] = source[i]
   return at + packedBytes(length)
 }

@@ -214,16 +214,16 @@ export abstract class ListLeaves extends TreeInnerPages {
     const isRoomBehind = this.end - to >= gap
     const isRoomBefore = from - room >= gap
     if (isRoomBehind && (!isRoomBefore || to - at <= at - from)) {
-      bytes.copyWithin(at + gap, at, to)
+      bytes.copy(bytes, at + gap, at, to)
       this.to = to + gap
     } else if (isRoomBefore) {
-      bytes.copyWithin(from - gap, from, at)
+      bytes.copy(bytes, from - gap, from, at)
       this.from = from - gap
       this.at = at - gap
     } else {
       const middle = room + at - from
-      bytes.copyWithin(room, from, at)
-      bytes.copyWithin(middle + gap, at, to)
+      bytes.copy(bytes, room, from, at)
+      bytes.copy(bytes, middle + gap, at, to)
       this.from = room
       this.at = middle
       this.to = middle + gap + to - at
@@ -237,17 +237,17 @@ export abstract class ListLeaves extends TreeInnerPages {
     else if (next === to) this.to = at
     else if (at - from < to - next) {
       this.from = from + next - at
-      bytes.copyWithin(this.from, from, at)
+      bytes.copy(bytes, this.from, from, at)
     } else {
       this.to = to + at - next
-      bytes.copyWithin(at, next, to)
+      bytes.copy(bytes, at, next, to)
     }
   }
 
   /** Moves all elements of the open leaf. */
   #shift(target: number): void {
     const { bytes, from, to } = this
-    bytes.copyWithin(target, from, to)
+    bytes.copy(bytes, target, from, to)
     this.from = target
     this.to = target + to - from
   }

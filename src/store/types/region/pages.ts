@@ -18,6 +18,7 @@ import { RegionRows } from './rows.ts'
 
 /** Words of a block that belong to the arena and to this file. */
 export const PAGE_HEADER_WORDS = 4
+const PAGE_HEADER_BYTES = 4 * PAGE_HEADER_WORDS
 const REGION_WORD = 1
 const NUMBER_WORD = 2
 const UNITS_WORD = 3
@@ -197,10 +198,12 @@ export class RegionPages extends RegionRows {
     const copied = this.allocate(region, number, units)
     const own = this.arena
     const other = from.arena
-    const start = ((block & other.unitMask) << 1) + PAGE_HEADER_WORDS
-    own.words[copied >>> own.shift].set(
-      other.words[block >>> other.shift].subarray(start, start + (units << 1) - PAGE_HEADER_WORDS),
-      ((copied & own.unitMask) << 1) + PAGE_HEADER_WORDS,
+    const start = (block & other.unitMask) * UNIT_BYTES
+    other.bytes[block >>> other.shift].copy(
+      own.bytes[copied >>> own.shift],
+      (copied & own.unitMask) * UNIT_BYTES + PAGE_HEADER_BYTES,
+      start + PAGE_HEADER_BYTES,
+      start + units * UNIT_BYTES,
     )
     return copied
   }
@@ -226,11 +229,13 @@ export class RegionPages extends RegionRows {
     const oldUnits = this.#word(old, UNITS_WORD)
     // A quarter larger, so that a collection of medium size does not pay for a table of twice its pages.
     const table = this.allocate(region, 0, oldUnits + Math.max(4, oldUnits >> 2))
-    const { words, shift, unitMask } = this.arena
-    const from = (old & unitMask) << 1
-    words[table >>> shift].set(
-      words[old >>> shift].subarray(from + PAGE_HEADER_WORDS, from + (oldUnits << 1)),
-      ((table & unitMask) << 1) + PAGE_HEADER_WORDS,
+    const { bytes, shift, unitMask } = this.arena
+    const from = (old & unitMask) * UNIT_BYTES
+    bytes[old >>> shift].copy(
+      bytes[table >>> shift],
+      (table & unitMask) * UNIT_BYTES + PAGE_HEADER_BYTES,
+      from + PAGE_HEADER_BYTES,
+      from + oldUnits * UNIT_BYTES,
     )
     this.freeBlock(region, old)
     this.setTable(region, table)

@@ -180,7 +180,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     words[at + COUNT] = count
     words[at + HEAP] = bytes
     const target = this.end - bytes
-    this.bytes.set(scratch.subarray(start, start + bytes), target)
+    scratch.copy(this.bytes, target, start, start + bytes)
     const { view, slotBytes } = this
     slotScratch.copy(this.bytes, this.slots, slotBytes * before, slotBytes * (before + count))
     for (let i = 0, entry = target; i < count; i++) {

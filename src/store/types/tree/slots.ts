@@ -1,12 +1,12 @@
 // Moves slots of a leaf.
 
-/** Up to this many bytes a loop is faster than `copyWithin`. */
+/** Up to this many bytes a loop is faster than `copy`. */
 const LOOP_BYTES = 512
 
 /** Moves the slots in `[from, to)` up, by the bytes of one. */
 export function moveUp(bytes: Buffer, view: DataView, from: number, to: number, by: number): void {
   if (to - from > LOOP_BYTES) {
-    bytes.copyWithin(from + by, from, to)
+    bytes.copy(bytes, from + by, from, to)
     return
   }
   let at = to - 4
@@ -17,7 +17,7 @@ export function moveUp(bytes: Buffer, view: DataView, from: number, to: number, 
 /** Moves the slots in `[from, to)` down to `target`. */
 export function moveDown(bytes: Buffer, view: DataView, from: number, to: number, target: number): void {
   if (to - from > LOOP_BYTES) {
-    bytes.copyWithin(target, from, to)
+    bytes.copy(bytes, target, from, to)
     return
   }
   const by = from - target
