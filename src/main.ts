@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 // The executable `erinys`; `cli/` has the command line.
 
+import { loadWithFewFiles } from './cli/few-files.ts'
 import { tooManyFiles } from './cli/too-many-files.ts'
+
+loadWithFewFiles()
 
 // Imported late: hundreds of modules are opened at once, and the limit on open files may not allow that.
 import('./cli/cli.ts').catch((error: Error) => {

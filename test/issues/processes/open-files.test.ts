@@ -42,6 +42,17 @@ test('with more clients than files, no client is closed without an error', async
   expect(node.log()).toContain(`maxclients is ${served} instead of 10000`)
 })
 
+// Modules were loaded hundreds at a time, which Node.js 20 does.
+test.each([64, 128])('a node starts with %i files, and serves', async (limit) => {
+  node = await start([], { program: limitedTo(limit) })
+  const { port } = node
+  const words: string[] = []
+  for (let i = 0; i < limit; i++) words.push(await firstWords(port))
+  const most = Math.max(2, limit - 64)
+  expect(words.filter((word) => word === '+PONG\r\n')).toHaveLength(most)
+  expect(words.filter((word) => word === REFUSED)).toHaveLength(limit - most)
+})
+
 test('a limit that is too low to start gives a one-line error', async () => {
   const { code, stdout, stderr } = await run(['start', '--port', '0'], { program: limitedTo(24) })
   expect(stderr).toBe(
