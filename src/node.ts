@@ -20,6 +20,7 @@ const HANDOVER_SHARE = 0.8
 export class Node extends NodeCalls {
   readonly #parts: NodeParts
   readonly #readConfig: NodeOptions['readConfig']
+  #starting: Promise<void> | undefined
   #listening: Promise<readonly ListenAddress[]> | undefined
   #httpAddresses: readonly ListenAddress[] = []
   #closing: Promise<void> | undefined
@@ -71,15 +72,14 @@ export class Node extends NodeCalls {
   }
 
   /**
-   * Starts every origin, which checks its source. Called once, before anything is loaded.
-   * @throws OriginError for permanent failures, such as a query that the database rejects
+   * Starts every origin, which checks its source, before anything is loaded; `createNode` has called it. Further calls
+   * resolve as the first one does.
+   * @throws OriginError for permanent failures, such as a query that the database rejects; Error once the node closes
    */
-  async start(): Promise<void> {
-    const starts = [...this.#parts.groups.values()].map((group) => group.start(this.#parts.log))
-    const failed = (await Promise.allSettled(starts)).find(({ status }) => status === 'rejected')
-    if (failed === undefined) return
-    await this.close()
-    throw (failed as PromiseRejectedResult).reason
+  start(): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(new Error(CLOSED))
+    this.#starting ??= this.#start()
+    return this.#starting
   }
 
   /**
@@ -116,6 +116,14 @@ export class Node extends NodeCalls {
     if (this.#parts.cluster === undefined) this.#parts.state.isClosed = true
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  async #start(): Promise<void> {
+    const starts = [...this.#parts.groups.values()].map((group) => group.start(this.#parts.log))
+    const failed = (await Promise.allSettled(starts)).find(({ status }) => status === 'rejected')
+    if (failed === undefined) return
+    await this.close()
+    throw (failed as PromiseRejectedResult).reason
   }
 
   async #listen(): Promise<readonly ListenAddress[]> {
