@@ -11,8 +11,8 @@ import {
   valueText,
 } from '../config/describe.ts'
 import type { LoadedConfig } from '../config/file.ts'
-import { machineMemory } from '../config/settings.ts'
 import { version } from '../config/version.ts'
+import { machineMemory } from '../server/machine-memory.ts'
 
 /** The oldest release line of Node.js that comes close to the throughput of the newest one. */
 const RECOMMENDED_NODE = 22

@@ -6,6 +6,7 @@ import { formatDuration, formatSize } from '../bytes/units.ts'
 import { addressName } from '../cluster/member.ts'
 import type { MembershipConfig } from '../cluster/membership/membership.ts'
 import type { GroupPolicy } from '../group/policy.ts'
+import { machineMemory } from '../server/machine-memory.ts'
 import type { ClusterConfig } from './cluster.ts'
 import {
   type ClusterSetting,
@@ -26,7 +27,7 @@ import {
 } from './http-settings.ts'
 import { listeningText, usesTls } from './listening.ts'
 import type { Setting } from './setting.ts'
-import { machineMemory, type SettingName, settingNames, settings } from './settings.ts'
+import { type SettingName, settingNames, settings } from './settings.ts'
 
 /** `64mb, origin demo with timeout 10s, negative caching for 5s`: a group's budget, TTL and origin. */
 export function groupText(group: GroupPolicy): string {

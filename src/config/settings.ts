@@ -1,8 +1,8 @@
 // The settings of a node as data: accepted values, default, and how each is shown.
 
-import { totalmem } from 'node:os'
 import { kebabName } from '../bytes/names.ts'
 import { formatDuration, formatSize, formatSizeOrPercent, parseSize } from '../bytes/units.ts'
+import { machineMemory } from '../server/machine-memory.ts'
 import type { BindAddress, OutputLimits } from '../server/settings.ts'
 import {
   addresses,
@@ -35,9 +35,6 @@ const DEFAULT_OUTPUT_LIMITS: OutputLimits = {
   replica: { hard: 256 * 2 ** 20, soft: 64 * 2 ** 20, softTime: 60_000 },
   pubsub: { hard: 32 * 2 ** 20, soft: 8 * 2 ** 20, softTime: 60_000 },
 }
-
-/** The memory of the machine, or of the control group of this process, in bytes. */
-export const machineMemory: number = Math.min(totalmem(), process.constrainedMemory() || totalmem())
 
 const asText = (value: string | number): string => String(value)
 const asMicroseconds = (micros: number): string =>

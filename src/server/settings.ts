@@ -44,6 +44,8 @@ export interface ServerSettings extends TlsSettings {
   aclPubsubDefault: 'allchannels' | 'resetchannels'
   /** The initial budget of each group that sets none. */
   maxmemory: number
+  /** Whether the budgets together may exceed the memory of the machine. */
+  overcommit: boolean
   shutdownTimeout: number
   /** A Redis log level: debug, verbose, notice, warning, nothing. */
   loglevel: string
@@ -90,6 +92,7 @@ export function defaultServerSettings(port: number): ServerSettings {
     acllogMaxLen: 128,
     aclPubsubDefault: 'resetchannels',
     maxmemory: 64 * MB,
+    overcommit: false,
     shutdownTimeout: 10_000,
     loglevel: 'notice',
     maxclients: 10_000,

@@ -1,7 +1,7 @@
 // The parameters of CONFIG GET and CONFIG SET: the server's settings under Redis's names.
 
 import type { Access } from '../../access/access.ts'
-import { parseSize } from '../../bytes/units.ts'
+import { formatSize, parseSize } from '../../bytes/units.ts'
 import type { Apply, Parameter } from '../../commands/spec/parameter.ts'
 import type { Group } from '../../group/group.ts'
 import type { DecoderLimits } from '../../resp/limits.ts'
@@ -11,6 +11,7 @@ import type { Certificates } from '../../tls/certificates.ts'
 import { accessParameters } from '../access/parameters.ts'
 import { tlsParameters } from '../listening/tls-parameters.ts'
 import type { Logger } from '../logger.ts'
+import { machineMemory } from '../machine-memory.ts'
 import type { UnreadBytes } from '../output/unread-bytes.ts'
 import type { BindAddress, ServerSettings } from '../settings.ts'
 import { encodingParameters } from './encodings.ts'
@@ -285,21 +286,29 @@ function budgets({ groups, settings, evicting }: ParameterTargets, changed: () =
     }
     changed()
   }
+  /** Why budgets of so many bytes together are refused; `undefined`: they are not. */
+  const excess = (bytes: number): string | undefined =>
+    settings.overcommit || bytes <= machineMemory || bytes <= sum(groups)
+      ? undefined
+      : `the budgets of the groups would be ${formatSize(bytes)} together, and there are ` +
+        `${formatSize(machineMemory)} of memory here: give less, or start with --overcommit yes`
   const accept = (text: string): string | Apply => {
-    if (parseSize(text) === sum(groups)) return () => undefined
+    const wanted = parseSize(text) ?? 0
+    if (wanted === sum(groups)) return () => undefined
     if (sharing.size === 0) return 'every group has a budget of its own: set maxmemory:<group>'
     const own = ownBudgets()
     const why = own === 0 ? '' : `: ${own} bytes are budgets of single groups, which maxmemory:<group> sets`
     const accepted = memory(own + MIN_BUDGET * sharing.size, why)
-    return accepted(text, (bytes) => evicting(() => share(bytes)))
+    return excess(wanted) ?? accepted(text, (bytes) => evicting(() => share(bytes)))
   }
   return [
     { name: 'maxmemory', get: () => String(sum(groups)), accept },
     ...groups.map((group) =>
-      variable(
+      variable<number>(
         `maxmemory:${group.name}`,
         () => group.maxBytes,
-        memory(MIN_BUDGET),
+        (text, use) =>
+          excess(sum(groups) - group.maxBytes + (parseSize(text) ?? 0)) ?? memory(MIN_BUDGET)(text, use),
         (bytes) => {
           sharing.delete(group)
           evicting(() => {
