@@ -58,8 +58,9 @@ export async function checkStatements(
   const { columns, integersTaken } = await driver.one(null, signal).catch(named('query'))
   checkColumns(columns, column, shape)
   if (batchQuery !== undefined) {
-    const { columns: batched } = await driver.many(null, signal).catch(named('batchQuery'))
-    checkBatchColumns(batched, columns)
+    const batched = await driver.many(null, signal).catch(named('batchQuery'))
+    checkBatchColumns(batched.columns, columns)
+    checkType('batchQuery', batched.castOf?.(0), '[]')
   }
   const prepare = async (
     field: string,
@@ -70,6 +71,7 @@ export async function checkStatements(
   const sql = isTyped ? undefined : keyedQuery(query)
   const keyed = sql === undefined ? undefined : await columnsOf(driver, sql, signal)
   const isKeyed = keyed?.columns.slice(0, -1).join() === columns.join()
+  if (isKeyed) checkType('query', keyed?.castOf?.(columns.length), '')
   return {
     queries: isKeyed
       ? {
@@ -123,6 +125,14 @@ function checkBatchColumns(columns: readonly string[], wanted: readonly string[]
   refuse(
     `batchQuery: its columns are ${columns.join(', ')}; the first one is to be the key, and the others those of query: ${wanted.join(', ')}`,
   )
+}
+
+/** @param cast the type that the parameter must be cast to, if it must */
+function checkType(field: string, cast: string | undefined, suffix: string): void {
+  if (cast !== undefined)
+    refuse(
+      `${field}: the key's column is of type ${cast}, but its parameter is not: cast it, as in $1::${cast}${suffix}`,
+    )
 }
 
 function refuse(message: string): never {

@@ -26,6 +26,8 @@ export interface Rows {
   integersOf?(column: number): IntegerRange | undefined
   /** The integers that the statement takes as its parameter, where the database tells its type. */
   readonly integersTaken?: IntegerRange | undefined
+  /** The type that the parameter must be cast to, since it does not take the texts of a column; undefined: it does. */
+  castOf?(column: number): string | undefined
   /** A column of a row, which is not NULL, as the text of a key, if that is not the text of its cell. */
   keyText?(row: number, column: number): string
 }

@@ -18,6 +18,7 @@ import {
 import { Connections } from '../pool/connections.ts'
 import { withTrace } from '../trace-comment.ts'
 import { postgresTarget } from '../url.ts'
+import { castOf, namesOf, refuseRecord } from './name-types.ts'
 import { TEXT_SETTINGS } from './session.ts'
 import { Altered, BYTEA, BYTEA_ARRAY, INTEGERS, keyText, PostgresTypes } from './types.ts'
 
@@ -94,8 +95,10 @@ class PostgresDriver implements Driver {
     query: string = this.#options.query,
   ): Promise<Rows> {
     const [type] = await this.#typesOf(query, signal)
-    if (parameter === null)
-      return { ...(await this.#run(query, null, signal)), integersTaken: INTEGERS.get(type) }
+    if (parameter === null) {
+      refuseRecord(type)
+      return { ...(await this.#run(query, null, signal, type)), integersTaken: INTEGERS.get(type) }
+    }
     const text = String(parameter)
     if (type === BYTEA) return this.#run(query, Buffer.from(text), signal)
     return isText(text) ? this.#run(query, text, signal) : { columns: [], rows: [] }
@@ -104,7 +107,10 @@ class PostgresDriver implements Driver {
   async many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows> {
     const { batchQuery = '' } = this.#options
     const [type] = await this.#typesOf(batchQuery, signal)
-    if (parameters === null) return this.#run(batchQuery, null, signal)
+    if (parameters === null) {
+      refuseRecord(type)
+      return this.#run(batchQuery, null, signal, type)
+    }
     const texts = parameters.map(String)
     const values = type === BYTEA_ARRAY ? texts.map((text) => Buffer.from(text)) : texts.filter(isText)
     return this.#run(batchQuery, values, signal)
@@ -154,8 +160,9 @@ class PostgresDriver implements Driver {
     text: string,
     value: string | Buffer | readonly (string | Buffer)[] | null,
     signal: AbortSignal,
+    type = 0,
   ): Promise<Rows> {
-    const read = (client: PoolClient): Promise<Rows> => this.#read(client, text, value)
+    const read = (client: PoolClient): Promise<Rows> => this.#read(client, text, value, type)
     const rows = this.#with(signal, (client) =>
       read(client).catch((error) => {
         if (error instanceof Altered) return read(client)
@@ -190,11 +197,15 @@ class PostgresDriver implements Driver {
     return this.#options.traceComments === true ? withTrace(text) : text
   }
 
-  /** @throws Altered */
+  /**
+   * @param type that of the parameter; 0: it does not matter
+   * @throws Altered
+   */
   async #read(
     client: PoolClient,
     text: string,
     value: string | Buffer | readonly (string | Buffer)[] | null,
+    type: number,
   ): Promise<Rows> {
     const { fields, rows } = await client.query<(string | null)[]>({
       text: this.#traced(text),
@@ -203,11 +214,13 @@ class PostgresDriver implements Driver {
     })
     const oids = fields.map(({ dataTypeID }) => dataTypeID)
     await this.#known.learn(oids, (statement, parameter) => rowsOf(client, statement, parameter))
+    const names = await namesOf(oids, rows, (statement, cells) => rowsOf(client, statement, cells))
     return {
       columns: fields.map(({ name }) => name),
       rows: rows.map((row) => row.map((cell, i) => this.#known.read(oids[i], cell))),
       integersOf: (column) => INTEGERS.get(oids[column]),
-      keyText: (row, column) => keyText(oids[column], rows[row][column] ?? ''),
+      castOf: (column) => castOf(type, oids[column]),
+      keyText: (row, column) => names.get(column)?.[row] ?? keyText(oids[column], rows[row][column] ?? ''),
     }
   }
 
@@ -275,7 +288,11 @@ class Description implements Submittable {
   }
 }
 
-async function rowsOf(client: PoolClient, text: string, value: string): Promise<(string | null)[][]> {
+async function rowsOf(
+  client: PoolClient,
+  text: string,
+  value: string | readonly (string | null)[],
+): Promise<(string | null)[][]> {
   const { rows } = await client.query<(string | null)[]>({ text, values: [value], rowMode: 'array' })
   return rows
 }
