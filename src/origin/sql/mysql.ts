@@ -46,9 +46,15 @@ const ALL_INTEGERS: IntegerRange = [-(1n << 63n), (1n << 64n) - 1n]
 
 /**
  * Errors of the general class HY000 that are about a parameter: packet too large, data truncated, illegal mix of
- * collations, invalid text, wrong value, check constraint (MySQL: ER_…).
+ * collations (of two, three and more), invalid text, wrong value, check constraint (MySQL: ER_…).
  */
-const PARAMETER_ERRORS = new Set([1153, 1265, 1267, 1300, 1366, 1411, 1525, 3819])
+const PARAMETER_ERRORS = new Set([1153, 1265, 1267, 1270, 1271, 1300, 1366, 1411, 1525, 3819])
+
+/**
+ * Of these, the ones of a text that the compared column cannot hold: of other characters, as `Ω` in latin1, or not a date.
+ * No row has it as its key.
+ */
+const NO_VALUE_ERRORS = new Set([1267, 1270, 1271, 1300, 1366, 1411, 1525])
 
 /**
  * Errors that do not depend on the statement: disk, storage, memory, access, a blocked host, threads, a user's
@@ -155,7 +161,8 @@ class MysqlDriver implements Driver {
   }
 
   one(parameter: Parameter | null, signal: AbortSignal, sql?: string): Promise<Rows> {
-    return this.#run(sql ?? this.#options.query, [parameter], signal)
+    const found = this.#run(sql ?? this.#options.query, [parameter], signal)
+    return parameter === null ? found : found.catch(noRows)
   }
 
   many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows> {
@@ -164,13 +171,15 @@ class MysqlDriver implements Driver {
       const json = parameters
         ?.map((item) => (typeof item === 'bigint' ? item : JSON.stringify(item)))
         .join(',')
-      return this.#run(batchQuery, [json === undefined ? null : `[${json}]`], signal)
+      const found = this.#run(batchQuery, [json === undefined ? null : `[${json}]`], signal)
+      return parameters?.length === 1 ? found.catch(noRows) : found
     }
     const values = [...(parameters ?? [null])]
     // Lengths are rounded up to limit the number of prepared statements; the last key is repeated.
     while ((values.length & (values.length - 1)) !== 0) values.push(values[values.length - 1])
     const places = `IN (${values.map(() => '?').join(',')})`
-    return this.#run(batchQuery.replace(IN_LIST, places), values, signal)
+    const found = this.#run(batchQuery.replace(IN_LIST, places), values, signal)
+    return parameters?.length === 1 ? found.catch(noRows) : found
   }
 
   async prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change> {
@@ -256,6 +265,13 @@ function released(connection: PoolConnection, error: unknown): unknown {
   else connection.release()
   if (PARAMETER_ERRORS.has(errno)) return new StatementError(error.message, true, error)
   return PASSING_ERRORS.has(errno) ? error : statementError(error, sqlState)
+}
+
+/** Nothing, if the error says that the column cannot hold the key. @throws any other error */
+function noRows(error: unknown): Rows {
+  const { errno = 0 } = ((error as Error).cause ?? {}) as MysqlError
+  if (error instanceof StatementError && NO_VALUE_ERRORS.has(errno)) return { columns: [], rows: [] }
+  throw error
 }
 
 function isClosed(error: unknown): boolean {
