@@ -11,6 +11,8 @@ export interface SessionOptions {
   readonly endpoint: string
   /** The timeout of a call, ms. */
   readonly callTimeout: number
+  /** Whether the user of the configuration, if it has one, logs in. */
+  readonly logsIn: boolean
 }
 
 /** gRPC's backoff between connection attempts, ms. With its default, a restarted etcd is found after two minutes. */
@@ -38,10 +40,10 @@ export class EtcdSession {
       const message = 'members from etcd: wants the package etcd3, which is not installed: npm install etcd3'
       throw Object.assign(new Error(message, { cause: error }), { code: error.code })
     })
-    const { endpoint, callTimeout, config } = options
+    const { endpoint, callTimeout, config, logsIn } = options
     const { username, password = '' } = config
     const callOptions = (): object => ({ deadline: Date.now() + callTimeout })
-    const auth = username === undefined ? {} : { auth: { username, password, callOptions } }
+    const auth = username === undefined || !logsIn ? {} : { auth: { username, password, callOptions } }
     return new EtcdSession(new Etcd3({ hosts: endpoint, grpcOptions: RECONNECT, ...auth }), options)
   }
 

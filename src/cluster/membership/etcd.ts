@@ -21,6 +21,9 @@ const RENEWAL = 1 / 3
 const FIRST_WAIT = 100
 const LONGEST_WAIT = 2000
 
+/** etcd's answer to credentials while it asks nobody for any. */
+const NO_AUTHENTICATION = /authentication is not enabled/
+
 const KEPT = 'keeping the last list'
 const NO_LIST = 'there is no list of members yet: this node joins when etcd answers'
 
@@ -54,6 +57,8 @@ export class EtcdMembership implements Membership {
   #isRegistered = true
   #isLeaving = false
   #isClosed = false
+  /** False: etcd has no authentication, so the next session does without the credentials. */
+  #logsIn = true
   /** Failed attempts in a row. */
   #failures = 0
   #sessions = 0
@@ -113,7 +118,12 @@ export class EtcdMembership implements Membership {
   #open(): Promise<EtcdSession> {
     const { endpoints, lease } = this.#config
     const endpoint = endpoints[this.#sessions++ % endpoints.length]
-    return EtcdSession.open({ config: this.#config, endpoint, callTimeout: lease * RENEWAL })
+    return EtcdSession.open({
+      config: this.#config,
+      endpoint,
+      callTimeout: lease * RENEWAL,
+      logsIn: this.#logsIn,
+    })
   }
 
   async #connect(opened?: EtcdSession): Promise<void> {
@@ -145,6 +155,15 @@ export class EtcdMembership implements Membership {
     if (this.#session !== session) return
     this.#session = undefined
     this.#cancelRound()
+    // As etcd's own clients do. It may be switched on later: after any other failure the user logs in again.
+    const isOpen = this.#logsIn && NO_AUTHENTICATION.test(reasonOf(error))
+    this.#logsIn = !isOpen
+    if (isOpen) {
+      this.#warn('etcd has no authentication: connecting without the credentials')
+      this.#sessions--
+      void this.#connect()
+      return
+    }
     if (this.#failures++ === 0)
       this.#warn(`etcd does not answer (${reasonOf(error)}); ${this.#list!.isPublished ? KEPT : NO_LIST}`)
     const wait = Math.min(FIRST_WAIT * 2 ** (this.#failures - 1), LONGEST_WAIT) * (1 - this.#random() / 2)

@@ -204,6 +204,29 @@ describeWithEtcd('etcd', (etcd) => {
       )
     })
 
+    test('credentials are not used while etcd has no authentication, and are once it has', async () => {
+      const credentials = { username: 'root', password: 'hush' }
+      const config = configOf(etcd(), credentials)
+      const { watch } = await start(A, config)
+      await watch.untilNames(A)
+      expect(watch.warnings).toEqual([
+        'members from etcd: etcd has no authentication: connecting without the credentials',
+      ])
+      const open = new Etcd3({ hosts: etcd().endpoint })
+      await (await open.user('root').create('hush')).addRole('root')
+      await open.auth.authEnable()
+      try {
+        await (await start(B, config)).watch.untilNames(A, B)
+        await watch.untilNames(A, B)
+      } finally {
+        const closed = new Etcd3({ hosts: etcd().endpoint, auth: credentials })
+        await closed.auth.authDisable()
+        await open.user('root').delete()
+        closed.close()
+        open.close()
+      }
+    })
+
     test('authenticates with user name and password', async () => {
       const open = new Etcd3({ hosts: etcd().endpoint })
       const root = await open.user('root').create('hush')
