@@ -97,6 +97,7 @@ export class SimulatedNode {
       timers: clock,
       pingInterval: this.heartbeatInterval,
       isLeaving: () => false,
+      refused: () => undefined,
       stateReceived: (_name, message) => this.#process(message),
       context: () => 0,
       agreementChanged: nothing,

@@ -33,6 +33,8 @@ export interface ControlChannelOptions {
   readonly pingInterval: number
   /** The context of requests that do not depend on one. */
   readonly context: () => number
+  /** A peer has replied to a heartbeat with an error. */
+  readonly refused: (error: Error) => void
   /** A peer has replied with its state. */
   readonly stateReceived: (name: string, message: StateMessage) => void
   /** Whether this node is leaving: requests continue until all others know. */
@@ -175,6 +177,7 @@ export class ControlChannel {
   async #ask(peer: Peer, verb: 'STATE' | 'CLAIM', text: string): Promise<unknown> {
     try {
       const reply: Reply = await ask(peer.control, this.#options.context(), ['PEER', verb, text])
+      if (verb === 'STATE' && reply instanceof Error) this.#options.refused(reply)
       return Buffer.isBuffer(reply) ? (JSON.parse(reply.toString()) as unknown) : undefined
     } catch {
       return undefined

@@ -8,9 +8,9 @@ import type { Peer } from './links/peer.ts'
 import type { View } from './liveness/events.ts'
 import type { StateMessage } from './liveness/state.ts'
 import type { ClientPorts } from './member.ts'
+import { SAME_NAME } from './membership/name-conflict.ts'
 import type { ClusterOptions } from './options.ts'
 import type { Parts } from './parts.ts'
-import { SAME_NAME } from './peer-requests.ts'
 
 export interface ClusterEventsOptions {
   readonly cluster: ClusterOptions

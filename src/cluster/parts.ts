@@ -14,6 +14,7 @@ import type { DetectorEvents } from './liveness/events.ts'
 import type { StateMessage } from './liveness/state.ts'
 import type { Member } from './member.ts'
 import { ListAgreement } from './membership/list-agreement.ts'
+import { NameConflict } from './membership/name-conflict.ts'
 import type { ClusterOptions } from './options.ts'
 import { Ownership } from './ownership/ownership.ts'
 import { Partition } from './partition.ts'
@@ -28,6 +29,7 @@ export interface Parts {
   readonly leaving: Leaving
   readonly listAgreement: ListAgreement
   readonly partition: Partition
+  readonly nameConflict: NameConflict
 }
 
 /** A flush takes at most this many timeouts to reach a node. */
@@ -123,6 +125,7 @@ export function createParts(options: PartsOptions): Parts {
     ask,
     warn: (message) => log.warn({}, message),
   })
+  const nameConflict = new NameConflict({ self: self.name, clock, log, timeout: 2 * settings.timeout })
   const controlChannel = new ControlChannel({
     detector,
     ownership,
@@ -132,6 +135,7 @@ export function createParts(options: PartsOptions): Parts {
     timers,
     pingInterval: settings.pingInterval,
     isLeaving: () => leaving.isLeaving,
+    refused: (error) => nameConflict.answered(error),
     stateReceived: options.stateReceived,
     context: options.context,
     agreementChanged: options.agreementChanged,
@@ -163,5 +167,15 @@ export function createParts(options: PartsOptions): Parts {
     delay: membership.kind === 'static' ? timeout : Math.max(timeout, DYNAMIC_LIST_DELAY_MS),
     timeout: 2 * timeout,
   })
-  return { self, detector, ownership, controlChannel, relocation, leaving, listAgreement, partition }
+  return {
+    self,
+    detector,
+    ownership,
+    controlChannel,
+    relocation,
+    leaving,
+    listAgreement,
+    partition,
+    nameConflict,
+  }
 }

@@ -12,12 +12,11 @@ import type { Mesh } from './links/mesh.ts'
 import type { RequestContexts } from './links/request-contexts.ts'
 import type { StateMessage } from './liveness/state.ts'
 import { parseAddress } from './member.ts'
+import { SAME_NAME } from './membership/name-conflict.ts'
 import { isOwnershipRequest } from './messages.ts'
 import type { ClusterOptions } from './options.ts'
 import { type OwnershipReply, SELF } from './ownership/protocol.ts'
 import type { Parts } from './parts.ts'
-
-export const SAME_NAME = 'two nodes announce this name: set another announced address for one of them'
 
 export interface PeerRequestsOptions {
   readonly cluster: ClusterOptions
@@ -116,11 +115,12 @@ export class PeerRequests {
     return epoch !== 0 && epoch === contexts.epoch ? contexts.generation : -1
   }
 
-  /** Handles a peer's heartbeat. Returns this node's answer, as JSON; `undefined`: it is not one. */
-  exchangeState(name: string, value: unknown): string | undefined {
+  /** Handles a peer's heartbeat. Returns this node's answer, as JSON, or the reason why there is none. */
+  exchangeState(name: string, value: unknown): string | Error {
     const { exchange } = this.#options.parts().detector
     const message = exchange.read(name, value)
-    if (message === undefined || this.#isImpostor(name, message.runId)) return undefined
+    if (message === undefined) return new Error('invalid message')
+    if (this.#isImpostor(name, message.runId)) return new Error(SAME_NAME)
     if ('name' in message) this.#options.stateReceived(name, message)
     return exchange.answer(name, message)
   }

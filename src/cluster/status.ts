@@ -48,8 +48,10 @@ export class ClusterStatus {
 
   /** A problem that needs an operator; undefined: there is none. */
   get problem(): string | undefined {
-    const { partition, listAgreement } = this.#running() ?? {}
-    const problems = [partition?.problem, listAgreement?.problem].filter((each) => each !== undefined)
+    const { partition, listAgreement, nameConflict } = this.#running() ?? {}
+    const problems = [nameConflict?.problem, partition?.problem, listAgreement?.problem].filter(
+      (each) => each !== undefined,
+    )
     return problems.length === 0 ? undefined : problems.join('; ')
   }
 

@@ -16,13 +16,25 @@ test('a second node with the name of a member changes nothing, and the members w
   cluster = await startCluster(3)
   const [port] = await freePorts(1)
   const peers = cluster.ports.map((each) => `127.0.0.1:${each}`)
-  const duplicate = await createNode({
-    port,
-    bind: '127.0.0.1',
-    shutdownTimeout: 0,
-    cluster: { peers, announce: peers[1] },
-  })
+  const told: string[] = []
+  const warn = (_: object, message: string): void => void told.push(message)
+  const duplicate = await createNode(
+    {
+      port,
+      bind: '127.0.0.1',
+      shutdownTimeout: 0,
+      groups: { cache: {} },
+      cluster: { peers, announce: peers[1] },
+    },
+    { log: { info: () => undefined, warn, error: warn } },
+  )
   await duplicate.listen()
+  const conflict = `another node announces the name of this one, ${peers[1]}: `
+  await expect.poll(() => told.join()).toContain(conflict)
+  const own = new Redis(port)
+  expect(await own.info('cluster')).toContain(`cluster_problem:${conflict}`)
+  expect(await own.cluster('INFO')).toContain(conflict)
+  own.disconnect()
   const { warnings } = cluster
   await expect.poll(() => warnings.join()).toContain('two nodes announce this name')
   await cluster.agreed()

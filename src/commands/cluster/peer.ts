@@ -290,7 +290,10 @@ function setContext(c: Context): void {
   if (group !== undefined) client.group = group
 }
 
-function answerJson(c: Context, answer: (name: string, message: unknown) => string | undefined): void {
+function answerJson(
+  c: Context,
+  answer: (name: string, message: unknown) => string | Error | undefined,
+): void {
   let message: unknown
   try {
     message = JSON.parse(c.args.text(2))
@@ -299,8 +302,8 @@ function answerJson(c: Context, answer: (name: string, message: unknown) => stri
     return
   }
   const reply = answer(c.client.peer?.name ?? '', message)
-  if (reply === undefined) c.reply.error('ERR invalid message')
-  else c.reply.bulkText(reply)
+  if (typeof reply === 'string') c.reply.bulkText(reply)
+  else c.reply.error(`ERR ${reply?.message ?? 'invalid message'}`)
 }
 
 function passOn(c: Context): void {
