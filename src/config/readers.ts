@@ -197,20 +197,24 @@ export function list<Item>(
   read: (text: string) => Item | undefined,
 ): Reader<readonly Item[], string | readonly string[]> {
   return reader(`${wants}, at least one`, (value) => {
-    const texts = typeof value === 'string' ? [value] : value
-    if (!Array.isArray(texts) || !texts.every((text) => typeof text === 'string')) return undefined
-    const words = texts.flatMap((text) => text.split(/[\s,]+/)).filter((word) => word !== '')
-    const items = words.map(read)
+    const items = wordsOf(value)?.map(read) ?? []
     return items.length === 0 || items.includes(undefined) ? undefined : (items as Item[])
   })
+}
+
+/** The words of a text, or of a list of texts such as the arguments of a flag; `undefined`: it is neither. */
+function wordsOf(value: unknown): readonly string[] | undefined {
+  const texts = typeof value === 'string' ? [value] : value
+  if (!Array.isArray(texts) || !texts.every((text) => typeof text === 'string')) return undefined
+  return texts.flatMap((text: string) => text.split(/[\s,]+/)).filter((word) => word !== '')
 }
 
 /** A list of addresses to listen on, or one text separated by spaces or commas. */
 export const addresses: Reader<readonly BindAddress[], string | readonly string[]> = reader(
   "addresses such as ['127.0.0.1', '::1'], at least one",
   (value) => {
-    const names = typeof value === 'string' ? value.split(/[\s,]+/).filter((name) => name !== '') : value
-    if (!Array.isArray(names) || names.length === 0) return undefined
+    const names = wordsOf(value)
+    if (names === undefined || names.length === 0) return undefined
     const list = names.flatMap(readAddress)
     return list.includes(undefined) ? undefined : (list as BindAddress[])
   },
@@ -260,8 +264,7 @@ function isWithin(value: unknown, least: number, most: number): value is number 
 }
 
 /** As in Redis, `*` means all addresses of the machine, and `::*` all IPv6 addresses. */
-function readAddress(name: unknown): (BindAddress | undefined)[] {
-  if (typeof name !== 'string') return [undefined]
+function readAddress(name: string): (BindAddress | undefined)[] {
   const optional = name.startsWith('-')
   const bare = optional ? name.slice(1) : name
   if (bare === '*')
