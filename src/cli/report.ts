@@ -27,7 +27,7 @@ function folders(): readonly string[] {
  * @throws Error if it cannot be written anywhere
  */
 export function writeReport(now: Date, into: readonly string[] = folders()): string {
-  const text = JSON.stringify(diagnosticReport(), null, 2)
+  const text = JSON.stringify(diagnosticReport(), safe, 2)
   const time = now.toISOString().replaceAll(/[:.]/g, '-')
   let failure: unknown
   for (const folder of into) {
@@ -42,18 +42,21 @@ export function writeReport(now: Date, into: readonly string[] = folders()): str
   throw failure
 }
 
-/** The report as an object: without the environment, whose variables may be secrets, and without those of the command line. */
 function diagnosticReport(): object {
   // Names of other hosts are looked up otherwise, which may take long. Not every Node.js has these.
   const options = process.report as { excludeNetwork?: boolean; excludeEnv?: boolean }
   options.excludeNetwork = true
   options.excludeEnv = true
-  const report = process.report.getReport() as unknown as Record<string, unknown> & {
-    header: { commandLine?: readonly string[] }
-  }
-  const { environmentVariables: _, header, ...rest } = report
-  const commandLine = withoutSecrets(header.commandLine ?? [])
-  return { erinys: { version }, header: { ...header, commandLine }, ...rest }
+  return { erinys: { version }, ...process.report.getReport() }
+}
+
+/**
+ * Leaves out what may be secret: the environment, and values of the command line. Threads have reports of their own, within
+ * that of the process.
+ */
+function safe(name: string, value: unknown): unknown {
+  if (name === 'environmentVariables') return undefined
+  return name === 'commandLine' && Array.isArray(value) ? withoutSecrets(value.map(String)) : value
 }
 
 /** Arguments with `…` for each secret: `--requirepass x` and `--requirepass=x`. */
