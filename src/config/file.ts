@@ -12,6 +12,10 @@ const FILE_NAMES = ['ts', 'mts', 'js', 'mjs', 'json'].map((extension) => `erinys
 
 const NOT_FOUND = ['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']
 
+/** The error of `JSON.parse` with the text around a mistake, and how many characters before it that has. */
+const EXCERPT = /^(.*?), (\.{3}|)"(.*)"(?:\.{3})? is not valid JSON$/s
+const EXCERPT_BEFORE = 10
+
 /** The command line and the environment. */
 export interface Invocation {
   /** The working directory. */
@@ -67,10 +71,24 @@ async function readConfig(path: string, name: string): Promise<unknown> {
   }
   try {
     return extension === '.json'
-      ? JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''))
+      ? parsed(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''))
       : await importDefault(path)
   } catch (error) {
     throw new ConfigError(`${name}: ${reason(error)}`)
+  }
+}
+
+/** @throws an error without the text around the mistake, which may be a secret: it is logged, and sent to clients */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch (error) {
+    const { message } = error as Error
+    const [, mistake, dots, excerpt] = EXCERPT.exec(message) ?? []
+    if (mistake === undefined) throw error
+    const at = json.indexOf(excerpt) + (dots === '' ? 0 : EXCERPT_BEFORE)
+    const line = json.slice(0, at).split('\n').length
+    throw new SyntaxError(`${mistake} in line ${line}: it is not valid JSON`)
   }
 }
 

@@ -216,6 +216,20 @@ describe('a wrong file is reported on one line that names it', () => {
     expect(error?.message).not.toContain('\n')
   })
 
+  test.each([
+    [
+      `{ "port": 1,\n  "requirepass": 'hush',\n  "maxclients": 9 }`,
+      "a.json: Unexpected token ''' in line 2: it is not valid JSON",
+    ],
+    [
+      '{ "port": 1,\n\n  "requirepass": hush }',
+      "a.json: Unexpected token 'h' in line 3: it is not valid JSON",
+    ],
+    ['hush', "a.json: Unexpected token 'h' in line 1: it is not valid JSON"],
+  ])('without the text of the file, which may be a secret: %j', async (text, message) => {
+    await expect(load(folderWith({ 'a.json': text }), 'a.json')).rejects.toThrow(message)
+  })
+
   test('a missing file, and a folder', async () => {
     const folder = folderWith({})
     await expect(load(folder, 'none.json')).rejects.toThrow('none.json: no such file')
