@@ -217,6 +217,8 @@ describe('a certificate with the name of a user', () => {
     ).toMatchObject({
       address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     })
+    expect(await get(node.port, named('x'.repeat(5000)))).toContain('401 Unauthorized')
+    expect((await lineOf(node, 'no user "xxx')).message.length).toBeLessThan(200)
     // Also for requests that are not plain reads.
     const socket = await secured(node.port, named('reader'))
     socket.write('POST /cache/g HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n["b"]')

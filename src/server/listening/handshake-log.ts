@@ -11,6 +11,9 @@ const INTERVAL_MS = 10_000
 /** How many reasons have a rate limit of their own. OpenSSL may give any number; the others share one. */
 const MAX_REASONS = 32
 
+/** Longer names in certificates are cut, in characters. */
+const MAX_NAME = 80
+
 export class HandshakeLog {
   readonly #stats: NodeStats
   readonly #log: Logger
@@ -40,11 +43,8 @@ export class HandshakeLog {
 
   /** There is no user with the common name of a client's certificate (`tls-auth-clients-user CN`). */
   noUser(name: string, address: string): void {
-    this.#warn(
-      `there is no user ${JSON.stringify(name)}`,
-      address,
-      'a certificate does not log its client in',
-    )
+    const shown = JSON.stringify(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name)
+    this.#warn(`there is no user ${shown}`, address, 'a certificate does not log its client in')
   }
 
   #warn(reason: string, address: string, message: string): void {
