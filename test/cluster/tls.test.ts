@@ -88,6 +88,21 @@ describe('a cluster with tls-cluster', () => {
     expect(cluster.warnings).toEqual([])
   })
 
+  test('logs names of clients that are no users, but not those of nodes', async () => {
+    const cluster = await start(2, { each: () => ({ tlsAuthClientsUser: 'CN' }) })
+    await cluster.agreed()
+    const redis = new Redis(cluster.ports[0], '127.0.0.1', {
+      retryStrategy: null,
+      tls: { ca: authority.cert, ...authority.issue({ commonName: 'nobody' }) },
+    })
+    onTestFinished(() => redis.disconnect())
+    expect(await redis.ping()).toBe('PONG')
+    const denied = (): readonly string[] =>
+      cluster.warnings.filter((line) => line.includes('does not log its client in'))
+    await poll(() => denied().length > 0, 'the line about the client')
+    expect(denied()).toEqual([expect.stringContaining('there is no user \\"nobody\\"')])
+  })
+
   test('tells each client the ports that it can use', async () => {
     const { ports, plainPorts } = await start(2)
     const [plain, byTls] = [client(plainPorts[0], false), client(ports[0], true)]

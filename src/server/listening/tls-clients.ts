@@ -66,20 +66,30 @@ export class TlsClients {
     const tls = new TlsSession(socket)
     const client = serve(socket, tls)
     if (client === undefined) socket.destroy()
-    else if (settings.tlsAuthClientsUser === 'CN') this.#logIn(client, tls.commonName)
+    else if (settings.tlsAuthClientsUser === 'CN') this.#logIn(client, tls.commonName, socket)
   }
 
   /** Redis 8.6: the certificate's common name is the user; if there is no such user, the client has to log in. */
-  #logIn(client: Client, name: string): void {
+  #logIn(client: Client, name: string, socket: TLSSocket): void {
     if (name === '') return
-    const { users, stats, log } = this.#options
+    const { users, stats, log, settings } = this.#options
     const user = users.get(latin1(name))
     if (user?.isEnabled) {
       client.user = user
       client.authenticated = true
-    } else {
+      return
+    }
+    const denied = (): void => {
       stats.tlsUsersDenied++
       log.noUser(name, client.address)
     }
+    // Other nodes show a certificate on this port, too, and their names are no users.
+    if (settings.tlsCluster) socket.once('data', (first: Buffer) => isOfPeer(first) || denied())
+    else denied()
   }
+}
+
+/** Whether a connection begins with the request of another node: `PEER HELLO`. */
+function isOfPeer(first: Buffer): boolean {
+  return /^\*\d+\r\n\$4\r\nPEER\r\n/.test(first.toString('latin1', 0, 32))
 }
