@@ -1,13 +1,17 @@
 // The memory of segments that blocks share.
 
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
 /** From this version of Node.js on, `Buffer.copy` is as fast for shared memory as for other memory. */
 const NATIVE_COPY_SINCE = 22
-const isShared = Number.parseInt(process.versions.node, 10) >= NATIVE_COPY_SINCE
+const { versions } = process
+const isShared =
+  Number.parseInt(versions.node, 10) >= NATIVE_COPY_SINCE && !('bun' in versions) && !('deno' in versions)
 
-/** V8 begins to collect garbage when about this much memory was allocated outside its heap. */
-const ANNOUNCED_BYTES = 64 * 2 ** 20
+/** Garbage is collected once this much memory was dropped. */
+const COLLECTED_BYTES = 64 * 2 ** 20
 
-/** Memory that was dropped and not announced. */
 let droppedBytes = 0
 
 /**
@@ -22,11 +26,14 @@ export function allocateSegment(bytes: number): ArrayBufferLike {
   return isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes)
 }
 
-/** The caller has dropped that much memory of segments. */
+/** The caller has dropped that much memory of segments: V8 gives it back when it collects garbage, and is asked to. */
 export function dropSegments(bytes: number): void {
+  if (!isShared) return
   droppedBytes += bytes
-  if (droppedBytes < ANNOUNCED_BYTES) return
+  if (droppedBytes < COLLECTED_BYTES) return
   droppedBytes = 0
-  // V8 does not know that this is garbage until it looks. An array of which no page is ever used has it look.
-  new ArrayBuffer(ANNOUNCED_BYTES)
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as (options: object) => unknown
+  setFlagsFromString('--no-expose-gc')
+  collect({ type: 'major', execution: 'async' })
 }
