@@ -41,7 +41,7 @@ export const ALONE: readonly string[] = [
   'test/resp/bounds.test.ts',
   'test/server/connection.test.ts',
   'test/server/output/socket-writer.test.ts',
-  'test/store/segment-memory.test.ts',
+  'test/store/store-memory.test.ts',
 ]
 
 /** Tests that need gigabytes of memory, or minutes. */

@@ -7,6 +7,7 @@ import type { NodeConfig } from '../config/config.ts'
 import type { LoadedConfig } from '../config/file.ts'
 import { ConfigWatch } from '../config/reload/watch.ts'
 import type { Node } from '../node.ts'
+import { collectGarbage } from '../store/store-memory.ts'
 import { addressText, bannerText, httpText, logAdvice, logConfig } from './banner.ts'
 import { fail } from './errors.ts'
 import { createProcessLog } from './log.ts'
@@ -65,6 +66,8 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
       close('the end of erinys cluster')
     })
   logDefects(log)
+  // Now, while nobody waits: the objects of the start would fill V8's young generation once more, and be moved as it serves.
+  collectGarbage('sync')
   const addresses = await node.listen().catch((error: Error) => {
     // The node was closed before it had joined the cluster: `closed` ends the process.
     if (error.message !== CLOSED) throw error

@@ -4,8 +4,8 @@
 
 import { BufferPool } from './buffer-pool.ts'
 import { binOf, FreeBins, fittingBin } from './free-bins.ts'
-import { allocateSegment, dropSegments } from './segment-memory.ts'
 import { Segments } from './segments.ts'
+import { allocateMemory, dropMemory } from './store-memory.ts'
 
 /*
  * A segment is one ArrayBuffer. The operating system commits its pages when the frontier first passes them, so a
@@ -209,7 +209,7 @@ export class Arena extends Segments {
 
   /** Frees everything at once. */
   clear(): void {
-    dropSegments(this.committedUnits * UNIT_BYTES)
+    dropMemory(this.committedUnits * UNIT_BYTES)
     this.clearSegments()
     this.#bins.clear()
     this.#current = -1
@@ -314,7 +314,7 @@ export class Arena extends Segments {
   #openSegment(): boolean {
     this.#closeCurrent()
     // First, before anything changes: this throws when the machine is out of memory.
-    const buffer = this.#spare ?? allocateSegment(this.segmentUnits * UNIT_BYTES)
+    const buffer = this.#spare ?? allocateMemory(this.segmentUnits * UNIT_BYTES)
     const segment = this.takeNumber()
     if (segment < 0) return false
     this.#spare = undefined
@@ -371,7 +371,7 @@ export class Arena extends Segments {
   #drop(segment: number): void {
     this.committedUnits -= this.segmentUnits
     if (this.#spare === undefined) this.#spare = this.words[segment].buffer
-    else dropSegments(this.segmentUnits * UNIT_BYTES)
+    else dropMemory(this.segmentUnits * UNIT_BYTES)
     this.uninstall(segment)
   }
 

@@ -2,6 +2,7 @@
 
 import type { Hash } from '../bytes/hash.ts'
 import { NULL_REF, type Ref } from './arena.ts'
+import { allocateMemory, dropMemory } from './store-memory.ts'
 
 /*
  * A shard is one Int32Array of slots of two words, sorted by unsigned hash:
@@ -77,7 +78,8 @@ class Shard {
 }
 
 function allocate(words: number): Int32Array {
-  return new Int32Array(words <= MAX_EXACT_WORDS ? words : Math.max(words, MAX_WORDS))
+  if (words <= MAX_EXACT_WORDS) return new Int32Array(words)
+  return new Int32Array(allocateMemory(4 * Math.max(words, MAX_WORDS)))
 }
 
 /** The slots of the shard that is being rebuilt. */
@@ -108,6 +110,7 @@ export class Index {
   }
 
   clear(): void {
+    dropMemory(this.bytes)
     const shard = new Shard(MIN_SLOTS, 0)
     this.#directory = [shard]
     this.#depth = 0
