@@ -60,6 +60,8 @@ export class Cluster {
   readonly #copyLinks: CopyLinks
   #running: Parts | undefined
   #isClosed = false
+  /** Whether all links are closed, and none is opened any more. */
+  #hasNoLinks = false
   #setReady = (): void => {}
   /** Resolves when the node knows which members are alive. */
   readonly ready: Promise<void>
@@ -220,8 +222,11 @@ export class Cluster {
     this.after(MIN_COPY_TTL_MS, run)
   }
 
+  /** Runs a function after a delay, unless the links are closed by then: whoever it would ask is not there any more. */
   after(ms: number, run: () => void): void {
-    this.#options.timers.after(ms, run)
+    this.#options.timers.after(ms, () => {
+      if (!this.#hasNoLinks) run()
+    })
   }
 
   /**
@@ -332,12 +337,14 @@ export class Cluster {
   async close(): Promise<void> {
     this.#isClosed = true
     const running = this.#running
-    if (running === undefined) return
-    running.controlChannel.stop()
-    running.relocation.close()
-    running.partition.close()
-    await this.#options.membership.close()
-    this.#mesh.close()
+    if (running !== undefined) {
+      running.controlChannel.stop()
+      running.relocation.close()
+      running.partition.close()
+      await this.#options.membership.close()
+      this.#mesh.close()
+    }
+    this.#hasNoLinks = true
   }
 
   get #parts(): Parts {
