@@ -8,7 +8,7 @@ import { Segments } from './segments.ts'
 import { allocateMemory, dropMemory } from './store-memory.ts'
 
 /*
- * A segment is one ArrayBuffer. The operating system commits its pages when the frontier first passes them, so a
+ * A segment is memory in one piece. The operating system commits its pages when the frontier first passes them, so a
  * segment costs what was used of it.
  *
  *   segment    | block | block | free | block | …… | frontier → never used yet |

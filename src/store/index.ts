@@ -37,10 +37,13 @@ const SIGN = 1 << 31
 /** Bytes of a slot. */
 export const SLOT_BYTES = 8
 
+const NO_SLOTS = new Int32Array(0)
+
+/** It has no slots until it is `reset`. */
 class Shard {
   slots: Int32Array
   /** Number of home slots; the array has overflow slots after them. */
-  homes: number
+  homes = 0
   /** Number of top bits of the hash that select this shard. */
   readonly depth: number
   count = 0
@@ -48,12 +51,10 @@ class Shard {
   #memory: Int32Array
 
   /** @param from the shard whose memory is taken over */
-  constructor(homes: number, depth: number, from?: Shard) {
-    this.homes = homes
+  constructor(depth: number, from?: Shard) {
     this.depth = depth
-    this.#memory = from === undefined ? allocate(2 * (homes + OVERFLOW)) : from.#memory
-    this.slots = from === undefined ? this.#memory : from.slots
-    this.reset(homes, OVERFLOW)
+    this.#memory = from === undefined ? NO_SLOTS : from.#memory
+    this.slots = from === undefined ? NO_SLOTS : from.slots
   }
 
   /** Empties the slots and changes their number. */
@@ -105,13 +106,14 @@ export class Index {
   #depth = 0
 
   constructor() {
-    this.slots = new Int32Array(0)
+    this.slots = NO_SLOTS
     this.clear()
   }
 
   clear(): void {
     dropMemory(this.bytes)
-    const shard = new Shard(MIN_SLOTS, 0)
+    const shard = new Shard(0)
+    shard.reset(MIN_SLOTS, OVERFLOW)
     this.#directory = [shard]
     this.#depth = 0
     this.bytes = shard.bytes
@@ -254,10 +256,7 @@ export class Index {
   #rebuild(shard: Shard, homes: number, overflow: number): void {
     this.bytes -= shard.bytes
     const words = save(shard.slots)
-    for (let room = overflow; ; room += OVERFLOW) {
-      shard.reset(homes, room)
-      if (refill(shard, 0, words)) break
-    }
+    refill(shard, homes, overflow, 0, words)
     this.bytes += shard.bytes
   }
 
@@ -298,17 +297,22 @@ function half(from: number, to: number, depth: number, old?: Shard): Shard {
   let count = 0
   for (let at = from; at < to; at += 2) if (scratch[at + 1] !== 0) count++
   const homes = Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, Math.ceil(count / 0.64)))
-  const shard = new Shard(homes, depth, old)
+  const shard = new Shard(depth, old)
   shard.count = count
-  for (let room = OVERFLOW; !refill(shard, from, to); ) {
-    room += OVERFLOW
-    shard.reset(homes, room)
-  }
+  refill(shard, homes, OVERFLOW, from, to)
   return shard
 }
 
+/** Gives a shard `homes` slots, and `overflow` or more after them, with the used slots of `scratch[from, to)`. */
+function refill(shard: Shard, homes: number, overflow: number, from: number, to: number): void {
+  for (let room = overflow; ; room += OVERFLOW) {
+    shard.reset(homes, room)
+    if (copySlots(shard, from, to)) return
+  }
+}
+
 /** Copies the used slots of `scratch[from, to)` into an empty shard, in order. False: its overflow is too small. */
-function refill(shard: Shard, from: number, to: number): boolean {
+function copySlots(shard: Shard, from: number, to: number): boolean {
   const slots = shard.slots
   let free = 0
   for (let at = from; at < to; at += 2) {

@@ -1,4 +1,4 @@
-// The memory of an arena: numbered segments, each one ArrayBuffer, seen as words, as bytes and through a DataView.
+// The memory of an arena: numbered segments, each in one piece, seen as words, as bytes and through a DataView.
 
 const NO_WORDS = new Int32Array(0)
 const NO_BYTES = Buffer.alloc(0)
