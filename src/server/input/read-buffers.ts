@@ -53,7 +53,7 @@ export class ReadBuffers {
       this.#half = 0
       return this.#halves[0]
     }
-    if (isDecoded && this.#formerSlab !== undefined) this.#giveBack()
+    if (isDecoded) this.#giveBack()
     const size = this.#halves[0].length
     if (room === 0 && size === MAX_HALF) {
       this.#half = -1
@@ -78,8 +78,8 @@ export class ReadBuffers {
 
   /** Keeps the decoded slab for other transfers. */
   #giveBack(): void {
-    if (this.#formerSlab !== undefined && spareSlabs.length < MAX_SPARE_SLABS)
-      spareSlabs.push(this.#formerSlab)
+    if (this.#formerSlab === undefined) return
+    if (spareSlabs.length < MAX_SPARE_SLABS) spareSlabs.push(this.#formerSlab)
     this.#formerSlab = undefined
   }
 }
