@@ -16,8 +16,21 @@ export function copyNatively(
   copy.call(source, target, at, start, end)
 }
 
-/** Above this many bytes the native copy is faster. */
-const NATIVE_BYTES = 256
+/** Above this many bytes the native copy is faster than a loop over bytes, and than one over words. */
+const NATIVE_ABOVE_BYTES = 64
+const NATIVE_ABOVE_WORDS = 256
+
+/** The same for ranges that are mostly short, and do not overlap. */
+export function copyShort(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  at: number,
+): void {
+  if (end - start > NATIVE_ABOVE_BYTES) copyNatively(source, start, end, target, at)
+  else for (let from = start, to = at; from < end; from++, to++) target[to] = source[from]
+}
 
 /**
  * Copies `source[start, end)` to `target` at `at`. `words` is the same memory as `target`. The ranges must not overlap.
@@ -31,7 +44,7 @@ export function copyBytes(
   words: Int32Array,
   at: number,
 ): void {
-  if (end - start > NATIVE_BYTES) {
+  if (end - start > NATIVE_ABOVE_WORDS) {
     copyNatively(source, start, end, target, at)
     return
   }
@@ -54,7 +67,7 @@ export function copyUnaligned(
   view: DataView,
   at: number,
 ): void {
-  if (end - start > NATIVE_BYTES) {
+  if (end - start > NATIVE_ABOVE_WORDS) {
     copyNatively(source, start, end, target, at)
     return
   }

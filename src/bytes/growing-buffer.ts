@@ -1,10 +1,8 @@
 // Bytes that are appended to a buffer that grows.
 
-import { copyNatively } from './copy.ts'
+import { copyShort } from './copy.ts'
 
 const MIN_BYTES = 256
-/** Above this many bytes the native copy is used. */
-const NATIVE_BYTES = 64
 
 export class GrowingBuffer {
   /** `bytes[0, length)` was written. */
@@ -36,9 +34,7 @@ export class GrowingBuffer {
   }
 
   append(bytes: Uint8Array, start: number, end: number): void {
-    let to = this.reserve(end - start)
-    const { bytes: own } = this
-    if (end - start > NATIVE_BYTES) copyNatively(bytes, start, end, own, to)
-    else for (let from = start; from < end; from++, to++) own[to] = bytes[from]
+    const at = this.reserve(end - start)
+    copyShort(bytes, start, end, this.bytes, at)
   }
 }

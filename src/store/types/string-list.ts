@@ -1,6 +1,6 @@
 // Strings that were copied out of a store, one behind the other in a buffer.
 
-import { copyNatively } from '../../bytes/copy.ts'
+import { copyShort } from '../../bytes/copy.ts'
 import { compareIntegers, isCanonicalInteger } from '../../bytes/numbers/decimal.ts'
 
 const FIRST_BYTES = 256
@@ -56,8 +56,7 @@ export class StringList implements Strings {
       this.bytes = larger
       this.view = viewOf(larger)
     }
-    if (end - start > 64) copyNatively(source, start, end, this.bytes, at)
-    else for (let i = start, to = at; i < end; i++, to++) this.bytes[to] = source[i]
+    copyShort(source, start, end, this.bytes, at)
     if (this.count === this.starts.length) {
       this.starts = doubled(this.starts)
       this.ends = doubled(this.ends)
