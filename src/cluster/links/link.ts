@@ -71,7 +71,10 @@ export interface LinkOptions extends ConnectionOptions {
 }
 
 export interface LinkOwner {
-  /** The link has something to flush, for the first time since the last flush. */
+  /**
+   * A request was sent, the first one since the last flush. It must be flushed before its sender may change its bytes,
+   * also while the link is not ready: they are copied then.
+   */
   onDirty(link: Link): void
   /** The handshake is complete. */
   onReady(link: Link, hello: Hello): void
@@ -175,11 +178,11 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
       return this.#refuse(receiver, buf, from, to)
     }
     const outgoing = this.#outgoing
-    const wasDirty = outgoing.isDirty
+    const wasDue = outgoing.hasUncopied
     outgoing.push(receiver, context, buf, from, to)
     this.requests++
     if (!this.#wasFull) this.#wasFull = this.#exceeds(1)
-    if (!wasDirty) this.#owner.onDirty(this)
+    if (!wasDue) this.#owner.onDirty(this)
     return true
   }
 

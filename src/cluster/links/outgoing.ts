@@ -129,6 +129,11 @@ export class Outgoing implements SendBufferOwner {
     return bytes
   }
 
+  /** Whether a request waits to be copied out of its sender's buffer. */
+  get hasUncopied(): boolean {
+    return this.#source !== null
+  }
+
   /** Copies requests that are not copied yet. After this the senders may reuse their buffers. */
   copyPending(): void {
     this.#copySource()

@@ -45,6 +45,24 @@ test('requests sent before the handshake is complete are written after it', asyn
   expect({ requests, replies, writes, lost }).toEqual({ requests: 3, replies: 3, writes: 1, lost: 0 })
 })
 
+test('senders may change their bytes after each flush, also while the link is not ready', async () => {
+  const test = begin()
+  const recorder = new Recorder()
+  const bytes = get('a')
+  const keys = ['a', 'b', 'c']
+  for (const key of keys) {
+    bytes.set(get(key))
+    test.link.send(recorder, 0, bytes, 0, bytes.length)
+    test.link.send(recorder, 0, bytes, 0, bytes.length)
+    test.link.flush()
+  }
+  bytes.fill('?')
+  // Before each of these flushes the owner of the link was told that one is due.
+  expect(test.ownerEvents).toEqual(['dirty', 'dirty', 'dirty'])
+  await until(() => test.link.inFlight === 0)
+  expect(peer.requests.slice(1).map(([, key]) => key)).toEqual(['a', 'a', 'b', 'b', 'c', 'c'])
+})
+
 test('replies to several senders arrive in order', async () => {
   const test = await ready()
   const events: string[] = []
