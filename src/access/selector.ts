@@ -88,10 +88,11 @@ const WORDS: ReadonlyMap<string, (selector: Selector) => void> = new Map([
 export function parseSelector(text: string, context: RuleContext): Selector | string {
   const selector = newSelector(context)
   for (const rule of text.slice(1, -1).split(/[\s\0]+/)) {
+    if (rule === '') continue
+    const error = selector.apply(rule)
+    if (error !== undefined) return error
     // It would be printed as the end of the selector.
     if (rule.endsWith(')')) return SYNTAX_ERROR
-    const error = rule === '' ? undefined : selector.apply(rule)
-    if (error !== undefined) return error
   }
   return selector
 }

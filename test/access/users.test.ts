@@ -32,6 +32,8 @@ describe('rules', () => {
     ['%R~a %W~a', 'off ~a resetchannels -@all'],
     ['%r~a %w~b %rw~c', 'off %R~a %W~b ~c resetchannels -@all'],
     ['%RW~*', 'off ~* resetchannels -@all'],
+    ['%R~* %W~* ~a', 'off %RW~* ~a resetchannels -@all'],
+    ['~a %RW~* ~*', 'off ~* resetchannels -@all'],
     ['~a resetkeys ~b', 'off ~b resetchannels -@all'],
     ['&a &b &a', 'off resetchannels &a &b -@all'],
     ['+GET +client|ID', 'off resetchannels -@all +get +client|id'],

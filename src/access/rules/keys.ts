@@ -13,13 +13,22 @@ interface KeyPattern {
 
 const PREFIXES: Readonly<Record<number, string>> = { [READ]: '%R~', [WRITE]: '%W~', [READ_AND_WRITE]: '~' }
 
+/*
+ * `~*` replaces all patterns, and a pattern after it is refused. `%RW~*`, also in two steps, is a pattern among others,
+ * which happens to match every key (Redis: `ACLSetSelector`).
+ */
+
 export class KeyRules {
+  /** Whether every key may be read and written. */
   allowsAll = false
+  /** The same by `~*` or `allkeys`: there are no patterns. */
+  #needsNoPattern = false
   #patterns: KeyPattern[] = []
 
   copy(): KeyRules {
     const copy = new KeyRules()
     copy.allowsAll = this.allowsAll
+    copy.#needsNoPattern = this.#needsNoPattern
     copy.#patterns = this.#patterns.map((pattern) => ({ ...pattern }))
     return copy
   }
@@ -42,12 +51,13 @@ export class KeyRules {
 
   setAll(isAllowed: boolean): void {
     this.allowsAll = isAllowed
+    this.#needsNoPattern = isAllowed
     this.#patterns = []
   }
 
   /** Applies a rule that begins with '~' or '%'. Returns why it is refused; `undefined`: it is applied. */
   apply(rule: string): string | undefined {
-    if (this.allowsAll) return patternAfterAll('keys')
+    if (this.#needsNoPattern) return patternAfterAll('keys')
     const [, letters, text] = /^(?:%([RW]{1,2}))?~(.*)$/is.exec(rule) ?? []
     if (text === undefined || !isWord(text)) return SYNTAX_ERROR
     const access = letters === undefined ? READ_AND_WRITE : accessOf(letters.toUpperCase())
@@ -57,13 +67,19 @@ export class KeyRules {
       const bytes = Buffer.from(text, 'latin1')
       this.#patterns.push({ text, glob: new Glob(bytes, 0, bytes.length), access })
     } else known.access |= access
-    if (text === '*' && this.allowsEvery(READ_AND_WRITE)) this.setAll(true)
+    this.allowsAll = this.allowsEvery(READ_AND_WRITE)
     return undefined
   }
 
+  /** `~*` beside other patterns would be refused when it is read again, so `%RW~*` is printed as such there. */
   get text(): string {
-    if (this.allowsAll) return '~*'
-    return this.#patterns.map(({ text, access }) => PREFIXES[access] + text).join(' ')
+    if (this.#needsNoPattern) return '~*'
+    const isAlone = this.#patterns.length === 1
+    return this.#patterns
+      .map(({ text, access }) =>
+        text === '*' && access === READ_AND_WRITE && !isAlone ? '%RW~*' : PREFIXES[access] + text,
+      )
+      .join(' ')
   }
 }
 
