@@ -62,6 +62,12 @@ test('printing and reading again changes nothing', () => {
   )
 })
 
+test('a rule that a later one makes superfluous is not printed', () => {
+  const users = newUsers()
+  expect(users.set('u', ['+@keyspace', '-type', '+@keyspace'])).toBeUndefined()
+  expect(users.get('u')?.text).toContain('-@all +@keyspace')
+})
+
 test('any bytes as rules are refused or applied, and never throw', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 12 })), (rules) => {

@@ -108,21 +108,33 @@ export class CommandRules {
 
   /** Records a rule, and removes earlier ones that it replaces. A rule without an effect is not recorded. */
   #write(name: string, isAllowed: boolean, commands: readonly CataloguedCommand[]): void {
-    for (const earlier of this.#written.keys())
-      if (earlier === name || earlier.startsWith(`${name}|`)) this.#written.delete(earlier)
+    const earlier = [...this.#written]
+    const left = earlier.filter(([each]) => each !== name && !each.startsWith(`${name}|`))
+    // Without those, rules between them may have no effect any more: `+@keyspace -type +@keyspace`.
+    if (left.length < earlier.length) {
+      this.#written.clear()
+      for (const [each, allows] of left) this.#record(each, allows, this.#touchedBy(each))
+    }
+    this.#record(name, isAllowed, commands)
+    this.allowsAll = this.#isSubtractive && ![...this.#written.values()].includes(false)
+  }
+
+  #record(name: string, isAllowed: boolean, commands: readonly CataloguedCommand[]): void {
     if (isAllowed !== this.#isSubtractive || this.#isTouched(commands, !isAllowed))
       this.#written.set(name, isAllowed)
-    this.allowsAll = this.#isSubtractive && ![...this.#written.values()].includes(false)
   }
 
   /** Whether a recorded rule allows, or forbids, one of these commands. */
   #isTouched(commands: readonly CataloguedCommand[], allows: boolean): boolean {
     const ids = new Set(commands.map(({ id }) => id))
-    return [...this.#written].some(([name, isAllowed]) => {
-      if (isAllowed !== allows) return false
-      const touched = this.#commandsOf(name) ?? this.#commandsOf(name.slice(0, name.lastIndexOf('|'))) ?? []
-      return touched.some(({ id }) => ids.has(id))
-    })
+    return [...this.#written].some(
+      ([name, isAllowed]) => isAllowed === allows && this.#touchedBy(name).some(({ id }) => ids.has(id)),
+    )
+  }
+
+  /** The commands that a recorded rule is about. */
+  #touchedBy(name: string): readonly CataloguedCommand[] {
+    return this.#commandsOf(name) ?? this.#commandsOf(name.slice(0, name.lastIndexOf('|'))) ?? []
   }
 
   /** The rules from which the same can be made again. */
