@@ -32,7 +32,7 @@ export default defineConfig({
           maxWorkers: '100%',
           // The files share processes, one on each core, as a process takes longer to start than most files to run.
           isolate: false,
-          setupFiles: ['test/support/leaks.ts'],
+          setupFiles: ['test/support/leaks.ts', 'test/support/overwritten-reads.ts'],
           sequence: { groupOrder: 0 },
         },
       },
@@ -55,12 +55,19 @@ export default defineConfig({
           include: processes,
           // Each of these files keeps several processes busy by itself, or waits for them.
           maxWorkers: Math.max(2, Math.ceil(availableParallelism() / 4)),
+          setupFiles: ['test/support/overwritten-reads.ts'],
           sequence: { groupOrder: 2 },
         },
       },
       {
         extends: true,
-        test: { name: 'heavy', include: heavy, maxWorkers: 1, sequence: { groupOrder: 3 } },
+        test: {
+          name: 'heavy',
+          include: heavy,
+          maxWorkers: 1,
+          setupFiles: ['test/support/overwritten-reads.ts'],
+          sequence: { groupOrder: 3 },
+        },
       },
     ],
   },
