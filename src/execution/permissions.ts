@@ -29,6 +29,9 @@ const REASONS: Readonly<Record<Exclude<Verdict, typeof ALLOWED>, string>> = {
   [NO_KEY]: 'no permission to touch the specified keys',
 }
 
+/** The same for a command whose group is not the selected one. */
+export const CHANGED_GROUP = CHANGED + REASONS[NO_GROUP]
+
 const LOGGED = { [NO_COMMAND]: 'command', [NO_GROUP]: 'group', [NO_KEY]: 'key' } as const
 
 /** A blocking request that waits for its keys, at this node or at their owner. */

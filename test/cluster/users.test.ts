@@ -72,6 +72,20 @@ test('a transaction that another node runs has errors in place of what is forbid
   own.disconnect()
 })
 
+test('in a transaction that another node runs, no command with keys comes after a change of rights', async () => {
+  const own = new Redis(cluster.ports[0])
+  const refusal = { message: expect.stringContaining('ERR this cannot come after AUTH, HELLO or ACL') }
+  await own.call('MULTI')
+  await own.call('SET', elsewhere, '3')
+  await own.call('AUTH', 'u', 'p')
+  await own.call('SET', elsewhere, '4')
+  await own.call('ACL', 'WHOAMI')
+  expect(await own.call('EXEC')).toMatchObject(['OK', 'OK', refusal, 'u'])
+  expect(await admin.get(elsewhere)).toBe('3')
+  await admin.set(elsewhere, '2')
+  own.disconnect()
+})
+
 test('a command that waits at another node ends when its user loses the right to it', async () => {
   const own = new Redis(cluster.ports[0], { username: 'u', password: 'p' })
   const id = (await own.call('CLIENT', 'ID')) as number

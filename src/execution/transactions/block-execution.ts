@@ -9,6 +9,7 @@ import type { Watch } from '../../group/watches/watched-keys.ts'
 import type { Args } from '../../resp/args.ts'
 import { errorReply } from '../../resp/reply.ts'
 import { isTracing, type Traced } from '../../telemetry/tracing.ts'
+import type { Permissions } from '../permissions.ts'
 import { forwardContextOf } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
 import { beginCommand, errorOf } from '../spans.ts'
@@ -18,6 +19,7 @@ import { BlockRunner } from './block-run.ts'
 import { BlockWrites } from './block-writes.ts'
 import { type BlockForwarding, NO_WATCH } from './forwarding.ts'
 import type { RemoteWatch } from './remote-watch.ts'
+import { withoutUncertain } from './rights.ts'
 import { elementsOf } from './splice.ts'
 
 /** A block that runs or waits for loads, with the state that it needs to run. */
@@ -48,11 +50,11 @@ export class BlockExecution {
   readonly #host: Host
   readonly #blocks: BlockRunner
 
-  constructor(runner: Runner, host: Host) {
+  constructor(runner: Runner, host: Host, permissions: Permissions) {
     this.#runner = runner
     this.#context = runner.context
     this.#host = host
-    this.#blocks = new BlockRunner(runner, host)
+    this.#blocks = new BlockRunner(runner, host, permissions)
   }
 
   /** Sends a block to the owner of its keys. */
@@ -233,8 +235,9 @@ export class BlockExecution {
   }
 
   /** Sends a block that has waited to the owner of its keys, if that is another node by now. */
-  #resendIfMoved({ client, block, watch, protocol, exec, args, span, complete }: PendingBlock): boolean {
+  #resendIfMoved({ client, block: own, watch, protocol, exec, args, span, complete }: PendingBlock): boolean {
     const forwarding = this.forwarding
+    const block = withoutUncertain(own)
     if (forwarding === undefined || complete === undefined) return false
     if (forwarding.refuses(client, block)) {
       watch?.release()

@@ -2,6 +2,7 @@
 
 import type { Client } from '../../commands/spec/client.ts'
 import type { Host } from '../../commands/spec/host.ts'
+import { CHANGED_GROUP, type Permissions } from '../permissions.ts'
 import type { Runner } from '../runner.ts'
 import type { Block, BlockCommand } from './block.ts'
 
@@ -15,10 +16,12 @@ export interface BlockSession {
 export class BlockRunner {
   readonly #runner: Runner
   readonly #host: Host
+  readonly #permissions: Permissions
 
-  constructor(runner: Runner, host: Host) {
+  constructor(runner: Runner, host: Host, permissions: Permissions) {
     this.#runner = runner
     this.#host = host
+    this.#permissions = permissions
   }
 
   /**
@@ -44,7 +47,9 @@ export class BlockRunner {
     for (const entry of block) {
       const mark = reply.mark()
       const replied = replyOf?.(entry)
+      const refusal = replied === undefined ? this.#refusalOf(entry, session.client) : undefined
       if (replied !== undefined) reply.raw(replied)
+      else if (refusal !== undefined) reply.error(refusal)
       else this.runOne(entry, session.client, isCounted(entry))
       if (entry.command.fullName === 'client|reply') isSilent = session.client.replyMode === 'off'
       if (isSilent) reply.rewind(mark)
@@ -56,6 +61,14 @@ export class BlockRunner {
     context.command = command
     context.group = group
     context.store = group.store
+  }
+
+  /** The rights of a user may have changed within the block, and while its keys were loaded. */
+  #refusalOf({ command, args, group }: BlockCommand, client: Client): string | undefined {
+    if (client.user.isUnlimited || command.needsNoAuth) return undefined
+    // A SELECT was refused.
+    const used = command.worksOnGroups ? client.group : group
+    return used === group ? this.#permissions.refusalAtExec(client, command, args, group) : CHANGED_GROUP
   }
 
   /** Runs one command and writes its reply. */

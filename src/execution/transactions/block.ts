@@ -18,14 +18,24 @@ export interface BlockCommand extends QueuedRequest {
 
 export type Block = readonly BlockCommand[]
 
-/** SELECT and HELLO within a transaction apply to the commands after it. */
-export function blockOf(requests: readonly QueuedRequest[], group: Group, context: Context): Block {
+/**
+ * SELECT and HELLO within a transaction apply to the commands after it, unless they are refused.
+ *
+ * @param allowed the command, or what replies with an error in its place
+ */
+export function blockOf(
+  requests: readonly QueuedRequest[],
+  group: Group,
+  context: Context,
+  allowed: (entry: BlockCommand) => BlockCommand,
+): Block {
   const { args: before } = context
   let selected = group
   let protocol: 2 | 3 | undefined
   const block = requests.map(({ command, args }) => {
     context.args = args
-    const entry = blockCommand(command, args, selected, context, protocol)
+    const entry = allowed(blockCommand(command, args, selected, context, protocol))
+    if (entry.command !== command) return entry
     if (command.fullName === 'hello' && args.count > 1) protocol = protocolOf(args.latin1(1)) ?? protocol
     if (command.fullName === 'select') selected = findGroup(context, 1) ?? selected
     return entry

@@ -15,7 +15,7 @@ import type { Client } from '../../commands/spec/client.ts'
 import type { Context } from '../../commands/spec/context.ts'
 import { NO_MAJORITY } from '../../commands/spec/errors.ts'
 import type { Host } from '../../commands/spec/host.ts'
-import { Command } from '../../commands/spec/ready-command.ts'
+import type { Command } from '../../commands/spec/ready-command.ts'
 import { findGroup } from '../../commands/spec/selection.ts'
 import type { ClientWatch, Transactions } from '../../commands/spec/session/transaction.ts'
 import { discardTransaction } from '../../commands/transactions/transactions.ts'
@@ -26,9 +26,11 @@ import type { Runner } from '../runner.ts'
 import type { CommandTable } from '../table.ts'
 import { type Block, blockOf } from './block.ts'
 import { BlockExecution } from './block-execution.ts'
+import { BlockWrites } from './block-writes.ts'
 import { BlockForwarding, type ForwardingParts, HERE, type KeyOwner, NO_WATCH } from './forwarding.ts'
 import { QueuedCommands } from './queue.ts'
 import type { RemoteWatch } from './remote-watch.ts'
+import { changesRights, refused, withoutUncertain } from './rights.ts'
 import { ownerOfWatch, Watching } from './watching.ts'
 
 const NOT_ALLOWED = 'ERR Command not allowed inside a transaction'
@@ -58,7 +60,7 @@ export class TransactionExecutor implements Transactions {
     this.#permissions = permissions
     this.#host = host
     this.#table = table
-    this.#execution = new BlockExecution(runner, host)
+    this.#execution = new BlockExecution(runner, host, permissions)
     this.#watching = new Watching(runner.context, host)
   }
 
@@ -134,8 +136,12 @@ export class TransactionExecutor implements Transactions {
     }
     const forwarding = this.#forwarding
     const watch = client.watch as Watch | RemoteWatch | undefined
-    const block = this.#allowed(client, blockOf(transaction.requests, client.group, context))
-    const { owner, error } = forwarding === undefined ? HERE : routeOf(forwarding, client, block, watch)
+    let block = this.#allowed(client, transaction)
+    let { owner, error } = this.#routeOf(client, block, watch)
+    if (owner !== SELF || BlockWrites.of(block) !== undefined) {
+      block = withoutUncertain(block)
+      ;({ owner, error } = this.#routeOf(client, block, watch))
+    }
     if (this.#host.mustPause(client, transaction) || forwarding?.mustWait(client, owner) === true) {
       context.stall()
       return
@@ -158,14 +164,25 @@ export class TransactionExecutor implements Transactions {
     watch?.release()
   }
 
-  /** The block with an error in place of each command that the user may not run any more, as in Redis. */
-  #allowed(client: Client, block: Block): Block {
-    if (client.user.isUnlimited) return block
-    return block.map((entry) => {
-      const refusal = this.#permissions.refusalAtExec(client, entry.command, entry.args, entry.group)
-      if (refusal === undefined) return entry
-      return { ...entry, command: refusedCommand(entry.command, refusal), positions: [] }
+  /**
+   * The block with an error in place of each command that the user may not run any more, as in Redis. Commands after a
+   * change of rights are checked when they run.
+   */
+  #allowed(client: Client, { requests }: QueuedCommands): Block {
+    let isCertain = true
+    return blockOf(requests, client.group, this.#context, (entry) => {
+      const { command, args, group } = entry
+      const refusal =
+        isCertain && !client.user.isUnlimited
+          ? this.#permissions.refusalAtExec(client, command, args, group)
+          : undefined
+      isCertain &&= !changesRights(command, args)
+      return refusal === undefined ? entry : refused(entry, refusal)
     })
+  }
+
+  #routeOf(client: Client, block: Block, watch: ClientWatch | undefined): KeyOwner {
+    return this.#forwarding === undefined ? HERE : routeOf(this.#forwarding, client, block, watch)
   }
 
   execForPeer(): void {
@@ -183,16 +200,6 @@ export class TransactionExecutor implements Transactions {
     }
     watch?.release()
   }
-}
-
-/** Replies with an error instead of the command. */
-function refusedCommand(command: Command, refusal: string): Command {
-  const { name, arity, since, group, complexity, summary } = command.spec
-  const run = ({ reply }: Context): void => reply.error(refusal)
-  return new Command(
-    { name, arity, since, group, complexity, summary, flags: [], categories: [], run },
-    () => command.id,
-  )
 }
 
 /** The owner of a block and of what its client watches, as `BlockForwarding.ownerOf`. */

@@ -52,6 +52,11 @@ const SEQUENCES: Readonly<Record<string, string>> = {
     ACL LOG 1 2 | ACL LOG RESET | ACL LOG -1 | ACL LOG 0 | ACL DRYRUN | ACL DRYRUN u | ACL DRYRUN u GET | ACL DRYRUN u GET a
     ACL DRYRUN default NOSUCH | ACL DRYRUN default GET | ACL DRYRUN default GET a | ACL DRYRUN default CONFIG
     ACL DRYRUN default CONFIG GET | ACL DRYRUN default CONFIG GET a | ACL DRYRUN default CONFIG NOSUCH | ACL HELP x`,
+  'rights that change within a transaction': `
+    ACL SETUSER u on >p ~a* +@all -@dangerous | MULTI | SET x 1 | AUTH u p | SET x 2 | SET a1 3 | GET x | EXEC | ACL WHOAMI
+    AUTH default x | MULTI | AUTH u wrong | SET x 4 | AUTH u p | ACL WHOAMI | DEL x a1 | DEL a1 | EXEC | AUTH default x | GET x
+    ACL SETUSER u +acl | AUTH u p | MULTI | SET a 1 | ACL SETUSER u -incr | INCR a | EXEC | MULTI | ACL SETUSER u +incr resetkeys
+    INCR a | EXEC | AUTH default x | GET a | ACL DELUSER u`,
   'what a user may do': `
     ACL SETUSER u on nopass +@all -@dangerous ~a* %R~r | AUTH u x | SET a1 v | GET a1 | SET b v | GET b | GET r | SET r v
     DEL a1 r | MSET a1 1 a2 2 | MSET a1 1 b 2 | KEYS * | FLUSHALL | CONFIG GET hz | CLIENT KILL ID 1 | PING | NOSUCH | GET

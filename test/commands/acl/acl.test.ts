@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { defaultWrites } from '../../../src/group/writes/writes.ts'
 import { Harness, type HarnessClient } from '../../support/harness.ts'
 import type { RedisReply } from '../../support/resp.ts'
 
@@ -241,6 +242,76 @@ describe('in a transaction', () => {
       { object: 'c', context: 'multi' },
       { object: 'incr', context: 'multi' },
     ])
+  })
+
+  test('a SELECT that is refused by now does not count for the commands after it', async () => {
+    const { harness, client, set } = await withUser('+@all ~*')
+    await client.call('MULTI')
+    await client.call('SELECT', 'other')
+    await client.call('SET', 'a', '1')
+    await set('-select')
+    expect(await client.call('EXEC')).toMatchObject([
+      { message: expect.stringContaining('NOPERM ACLs rules changed') },
+      'OK',
+    ])
+    expect(await harness.call('GET', 'a')).toBe('1')
+    await harness.call('SELECT', 'other')
+    expect(await harness.call('GET', 'a')).toBeNull()
+  })
+
+  test('nor does one that is refused within the transaction: commands in its group are, too', async () => {
+    const { harness, client, set } = await withUser('+@all ~*')
+    await client.call('MULTI')
+    await client.call('ACL', 'SETUSER', 'u', '-select')
+    await client.call('SELECT', 'other')
+    await client.call('SET', 'a', '1')
+    await client.call('PING')
+    const refusal = { message: expect.stringContaining('NOPERM ACLs rules changed') }
+    expect(await client.call('EXEC')).toMatchObject(['OK', refusal, refusal, 'PONG'])
+    await set('+select')
+    expect(await client.call('DBSIZE')).toBe(0)
+    await harness.call('SELECT', 'other')
+    expect(await harness.call('DBSIZE')).toBe(0)
+  })
+
+  test('a command is checked when its keys have been loaded', async () => {
+    let arrived = (_: string): void => undefined
+    const loaded = new Promise<string>((resolve) => {
+      arrived = resolve
+    })
+    const { client, set } = await withUser('+@all ~*', { groups: { cache: { origin: () => loaded } } })
+    await client.call('MULTI')
+    await client.call('GET', 'a')
+    await client.call('ECHO', 'x')
+    const reply = client.call('EXEC')
+    await set('-get')
+    arrived('1')
+    expect(await reply).toMatchObject([
+      { message: expect.stringContaining('NOPERM ACLs rules changed') },
+      'x',
+    ])
+  })
+
+  test('that writes to an origin: no command with keys comes after a change of rights', async () => {
+    const written: string[] = []
+    const origin = {
+      load: () => null,
+      store: (key: string) => void written.push(key),
+      remove: () => undefined,
+    }
+    const { client } = await withUser('+@all ~*', {
+      groups: { cache: { origin, writes: { ...defaultWrites, mode: 'through' } } },
+    })
+    await client.call('MULTI')
+    await client.call('SET', 'a', '1')
+    await client.call('AUTH', 'u', 'p')
+    await client.call('SET', 'b', '1')
+    expect(await client.call('EXEC')).toMatchObject([
+      'OK',
+      'OK',
+      { message: expect.stringContaining('ERR this cannot come after AUTH, HELLO or ACL') },
+    ])
+    expect(written).toEqual(['a'])
   })
 
   test('SORT is checked for the keys of its patterns again', async () => {
