@@ -23,11 +23,13 @@ const RECONNECT = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnec
  * watch alone would wait forever.
  */
 export class EtcdSession {
+  readonly endpoint: string
   readonly #client: Etcd3
   readonly #callTimeout: number
   readonly #prefix: string
 
-  private constructor(client: Etcd3, { config, callTimeout }: SessionOptions) {
+  private constructor(client: Etcd3, { config, endpoint, callTimeout }: SessionOptions) {
+    this.endpoint = endpoint
     this.#client = client
     this.#callTimeout = callTimeout
     this.#prefix = `${config.prefix}/members/`

@@ -24,6 +24,9 @@ const LONGEST_WAIT = 2000
 /** etcd's answer to credentials while it asks nobody for any. */
 const NO_AUTHENTICATION = /authentication is not enabled/
 
+/** Its answers to wrong or missing credentials, and to a user that may not use the keys of the members. */
+const REFUSAL = /authentication failed|user name is empty|permission denied/
+
 const KEPT = 'keeping the last list'
 const NO_LIST = 'there is no list of members yet: this node joins when etcd answers'
 
@@ -88,7 +91,7 @@ export class EtcdMembership implements Membership {
     this.#list = new MemberList((list) => watcher.changed(list))
     // Not retried: the package is not installed.
     const session = await this.#open()
-    await this.#connect(session)
+    await this.#connect(session, true)
   }
 
   async leave(): Promise<void> {
@@ -126,7 +129,8 @@ export class EtcdMembership implements Membership {
     })
   }
 
-  async #connect(opened?: EtcdSession): Promise<void> {
+  /** @param isStart a refusal is not retried: it throws */
+  async #connect(opened?: EtcdSession, isStart = false): Promise<void> {
     const session = opened ?? (await this.#open())
     if (this.#isClosed) return session.close()
     this.#session = session
@@ -145,8 +149,22 @@ export class EtcdMembership implements Membership {
       )
       this.#scheduleRenewal(session)
     } catch (error) {
+      const reason = reasonOf(error)
+      if (isStart && isCurrent() && REFUSAL.test(reason)) {
+        this.#session = undefined
+        session.close()
+        const message = `members from etcd: ${this.#refusedBy(session.endpoint)}: ${reason}`
+        throw Object.assign(new Error(message, { cause: error }), { code: 'ERR_ETCD_REFUSED' })
+      }
       this.#fail(session, error)
     }
+  }
+
+  #refusedBy(endpoint: string): string {
+    const { username } = this.#config
+    return username === undefined
+      ? `${endpoint} wants a user name and a password (cluster.etcd.username, cluster.etcd.password)`
+      : `${endpoint} refuses user ${username}`
   }
 
   /** Closes a session and schedules the next one. */
