@@ -16,7 +16,7 @@ export interface CataloguedCommand {
   readonly subcommands: ReadonlyMap<string, CataloguedCommand>
   /** Everybody may run it: it serves to authenticate. */
   readonly needsNoAuth: boolean
-  /** How it uses its keys, all uses together. */
+  /** How it uses its keys, all uses together; without options that use them in other ways. */
   readonly keyAccess: number
   /** Whether it works on groups. */
   readonly worksOnGroups: boolean

@@ -88,6 +88,8 @@ export class Users {
     if (user === undefined || user === this.default) return false
     this.#byName.delete(name)
     this.observer.removed(user)
+    // Whatever still runs for it, such as an upload over HTTP, may do nothing more.
+    user.become(new User(name, this.#context))
     return true
   }
 

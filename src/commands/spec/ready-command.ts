@@ -1,7 +1,7 @@
 // A command ready to run: its specification, with the properties that the executor reads at every call as plain fields.
 
 import { type CataloguedCommand, READ, WRITE } from '../../access/catalog.ts'
-import type { Args } from '../../resp/args.ts'
+import { Args } from '../../resp/args.ts'
 import { CommandStats } from '../../telemetry/telemetry.ts'
 import type { CommandSpec, FanOut, KeyFlag, KeySpec } from './command.ts'
 import type { Context } from './context.ts'
@@ -48,7 +48,7 @@ export class Command implements CommandTraits, CataloguedCommand {
   readonly categories: readonly string[]
   /** Whether it works on groups: the selected one, or those that it names. */
   readonly worksOnGroups: boolean
-  /** How it uses the keys of each key specification, and all of them: a sum of `READ` and `WRITE`. */
+  /** How it uses the keys of each key specification: a sum of `READ` and `WRITE`. */
   readonly keyAccesses: readonly number[]
   readonly keyAccess: number
   readonly subcommands = new Map<string, Command>()
@@ -82,7 +82,10 @@ export class Command implements CommandTraits, CataloguedCommand {
     this.categories = spec.categories
     this.worksOnGroups = this.usesGroup || spec.groups !== undefined
     this.keyAccesses = (spec.keys ?? []).map(({ flags }) => accessOf(flags))
-    this.keyAccess = this.keyAccesses.reduce((all, access) => all | access, 0)
+    this.keyAccess =
+      spec.findKeyFlags === undefined
+        ? this.keyAccesses.reduce((all, access) => all | access, 0)
+        : accessOf(spec.findKeyFlags(WITHOUT_OPTIONS, this.firstKey))
     this.isShown = !spec.flags.includes('admin') && !spec.flags.includes('skip_monitor')
     this.stats = new CommandStats(this.fullName, {
       isTimed: !QUICK.test(spec.complexity),
@@ -158,6 +161,7 @@ export class Command implements CommandTraits, CataloguedCommand {
 }
 
 const NONE: readonly number[] = []
+const WITHOUT_OPTIONS = new Args(0)
 
 /** Whether argument `i`, which is a key, may be one of a key specification. */
 function mayContain({ first, last, counted, keyword, unknown }: KeySpec, i: number): boolean {

@@ -145,6 +145,8 @@ export interface Rights {
   readonly may: DashboardState['may']
   /** Keys are data: a user who may not browse a group does not see them. */
   readonly seesKeysOf: (group: string) => boolean
+  /** Whether it may ask for the hot keys of a group. */
+  readonly seesHotKeysOf: (group: string) => boolean
   /** Its entries are commands of all clients, on keys of any group. */
   readonly seesSlowLog: boolean
 }
@@ -153,10 +155,11 @@ export interface Rights {
 export type NodeReport = Omit<DashboardState, 'may' | 'user'>
 
 /** The part of a node's report that a user may see. */
-export function shownTo(report: NodeReport, { user, may, seesKeysOf, seesSlowLog }: Rights): DashboardState {
+export function shownTo(report: NodeReport, rights: Rights): DashboardState {
+  const { user, may, seesKeysOf, seesHotKeysOf, seesSlowLog } = rights
   return {
     ...report,
-    hotKeys: report.hotKeys.filter(({ group }) => seesKeysOf(group)).slice(0, 2 * HOT_KEYS),
+    hotKeys: report.hotKeys.filter(({ group }) => seesHotKeysOf(group)).slice(0, 2 * HOT_KEYS),
     slowLog: seesSlowLog ? report.slowLog : [],
     failures: report.failures.map((failure) =>
       seesKeysOf(failure.group) ? failure : { ...failure, key: { id: '', text: '' } },

@@ -315,6 +315,10 @@ function rightsOf(exchange: Exchange): Rights {
   const { groups } = exchange.services.host
   const mayRun = (command: string): boolean =>
     exchange.wouldAllow({ command, group: undefined, key: undefined })
+  const mayRunIn = (name: string, command: string): boolean => {
+    const group = groups.find((each) => each.name === name)
+    return group !== undefined && exchange.wouldAllow({ command, group, key: undefined })
+  }
   const { user } = exchange.caller
   const isLoggedIn =
     exchange.header('authorization') !== undefined || user !== exchange.services.gate.anonymous
@@ -323,10 +327,8 @@ function rightsOf(exchange: Exchange): Rights {
     may: Object.fromEntries(
       Object.entries(COMMANDS).map(([action, command]) => [action, mayRun(command)]),
     ) as Record<DashboardAction, boolean>,
-    seesKeysOf(name) {
-      const group = groups.find((each) => each.name === name)
-      return group !== undefined && exchange.wouldAllow({ command: COMMANDS.browse, group, key: undefined })
-    },
+    seesKeysOf: (name) => mayRunIn(name, COMMANDS.browse),
+    seesHotKeysOf: (name) => mayRunIn(name, 'hotkeys'),
     seesSlowLog: mayRun('slowlog|get'),
   }
 }

@@ -34,6 +34,7 @@ function start(): { harness: Harness; state: StateFor } {
           user: null,
           may,
           seesKeysOf: (name) => seen.includes(name),
+          seesHotKeysOf: (name) => seen.includes(name),
           seesSlowLog: may.browse,
         }),
       ),

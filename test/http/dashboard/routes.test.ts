@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Assets } from '../../../src/http/dashboard/assets.ts'
-import type { DashboardState } from '../../../src/http/dashboard/state.ts'
+import { type DashboardState, shownTo } from '../../../src/http/dashboard/state.ts'
 import type { ShownValue } from '../../../src/http/dashboard/value.ts'
 import { createNode, type Node, sortedSet } from '../../../src/index.ts'
 
@@ -247,6 +247,12 @@ describe('a user sees', () => {
       ['closed', ''],
       ['open', 'bad'],
     ])
+    const hotKeys = ['open', 'closed'].map((group) => ({ id: 'a', text: 'a', group, rate: 1, share: 1 }))
+    const seesHotKeysOf = (group: string): boolean => group === 'open'
+    const rights = { user: null, may: some.may, seesKeysOf: () => true, seesHotKeysOf, seesSlowLog: false }
+    expect(shownTo({ ...all, hotKeys }, rights).hotKeys.map(({ group }) => group)).toEqual(['open'])
+    // It may not ask for them (HOTKEYS), although it may browse.
+    expect(some.hotKeys).toEqual([])
     expect(all.slowLog.length).toBeGreaterThan(0)
     expect(some.slowLog).toEqual([])
   })
