@@ -148,6 +148,37 @@ test.each(['mjs', 'ts', 'mts'])(
   },
 )
 
+test.each(['mjs', 'ts'])('so is import() without await: .%s', async (extension) => {
+  const types = extension === 'ts' ? ": Promise<typeof import('./types.mjs')>" : ''
+  const folder = folderWith({
+    'package.json': '{ "type": "module" }',
+    [`erinys.config.${extension}`]: `
+      // import('./comment.mjs')
+      import { host } from './host.mjs'
+      const part${types} = import('./part.mjs')
+      const text = "import('./text.mjs')"
+      const [a, b] = await Promise.all([part, import(
+        './other.mjs'
+      )])
+      const port = await import('./common.cjs').then(({ default: { port } }) => port)
+      export default { port, bind: host, groups: { [a.name + b.name]: {} } }
+      export const never = () => import('./never.mjs')`,
+    'host.mjs': "export const host = '127.0.0.1'",
+    'part.mjs': "export const name = 'a'",
+    'other.mjs': "export const name = 'b'",
+    'common.cjs': 'module.exports = { port: 1 }',
+  })
+  const names = async (): Promise<unknown> => {
+    const { config } = await load(folder)
+    return [config.port, config.groups.map(({ name }) => name)]
+  }
+  expect(await names()).toEqual([1, ['ab']])
+  writeFileSync(join(folder, 'part.mjs'), "export const name = 'c'")
+  writeFileSync(join(folder, 'other.mjs'), "export const name = 'd'")
+  writeFileSync(join(folder, 'common.cjs'), 'module.exports = { port: 2 }')
+  expect(await names()).toEqual([2, ['cd']])
+})
+
 test('a file is named by --config, or by ERINYS_CONFIG', async () => {
   const folder = folderWith({
     'a.json': '{ "port": 1 }',

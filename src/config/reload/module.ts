@@ -11,14 +11,17 @@ import { isObject } from '../readers.ts'
  * jiti compiles TypeScript in this process. What needs no compiling it leaves to Node.js, which keeps an ES module for as
  * long as the process runs: a changed `.mjs`, or `.js` in a package of "type": "module", would stay what it was. So local
  * modules are evaluated here, the imported ones first, each of them once. Packages, such as `erinys`, are loaded by Node.js
- * itself: there is one instance of each. `await import('./…')` becomes a call that evaluates such a module when it is reached.
+ * itself: there is one instance of each. `import('./…')` becomes a call that evaluates such a module when it is reached. It is
+ * looked for in what jiti has compiled: there, an import of types (`typeof import('./…')`) and a comment are none any more.
  */
 
 /** A static import or export of a local file, at the beginning of a line. */
 const LOCAL_IMPORT = /^\s*(?:(?:import|export)\b[^'"();]*?\bfrom\s*|import\s*)(['"])(\.{1,2}\/[^'"]+)\1/gm
 
-/** A dynamic import of a local file. Without `await` it may be one of types. */
-const LATER_IMPORT = /\bawait\s+import\(\s*(['"])(\.{1,2}\/[^'"]+)\1\s*\)/g
+/** A dynamic import of a local file, as jiti compiles it. */
+const LATER_IMPORT = /\.then\(\(\) => jitiImport\(\s*(['"])(\.{1,2}\/[^'"]+)\1\s*\)\)/g
+/** One in the source, or something like it. */
+const MAY_IMPORT_LATER = /\bimport\s*\(/
 
 /** Where modules find the function that imports for them, by their paths. */
 const IMPORTERS = Symbol.for('erinys.importers')
@@ -26,6 +29,8 @@ const IMPORTERS = Symbol.for('erinys.importers')
 const BLOCK_COMMENT = /\/\*[\s\S]*?\*\//g
 
 const MODULES: ReadonlySet<string> = new Set(['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'])
+
+const TYPESCRIPT: ReadonlySet<string> = new Set(['.ts', '.mts', '.cts'])
 
 const { cache: required } = createRequire(import.meta.url)
 
@@ -72,9 +77,12 @@ async function evaluate(jiti: Jiti, path: string, evaluated: Evaluated): Promise
     return namespaceOf((await running.get(imported)) ?? (evaluated[imported].exports as Exports))
   }
   const options = { filename: path, ext: extname(path), async: true, forceTranspile: true, cache: evaluated }
-  const later = source.replace(LATER_IMPORT, (whole, _quote, specifier: string) =>
+  const compiled = MAY_IMPORT_LATER.test(source)
+    ? jiti.transform({ source, filename: path, ts: TYPESCRIPT.has(extname(path)), async: true })
+    : source
+  const later = compiled.replace(LATER_IMPORT, (whole, _quote, specifier: string) =>
     MODULES.has(extname(specifier))
-      ? `await globalThis[Symbol.for('${IMPORTERS.description}')][${JSON.stringify(path)}](${JSON.stringify(specifier)})`
+      ? `.then(() => globalThis[Symbol.for('${IMPORTERS.description}')][${JSON.stringify(path)}](${JSON.stringify(specifier)}))`
       : whole,
   )
   try {
