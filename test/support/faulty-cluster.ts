@@ -22,13 +22,23 @@ export interface FaultyClusterOptions {
 }
 
 export class FaultyCluster {
-  readonly nodes: readonly FaultyNode[]
+  readonly #nodes: FaultyNode[]
   /** By the names of the connecting node and of its peer. */
   readonly #proxies: ReadonlyMap<string, FaultyProxy>
+  readonly #start: (i: number) => Promise<FaultyNode>
 
-  private constructor(nodes: readonly FaultyNode[], proxies: ReadonlyMap<string, FaultyProxy>) {
-    this.nodes = nodes
+  private constructor(
+    nodes: FaultyNode[],
+    proxies: ReadonlyMap<string, FaultyProxy>,
+    start: (i: number) => Promise<FaultyNode>,
+  ) {
+    this.#nodes = nodes
     this.#proxies = proxies
+    this.#start = start
+  }
+
+  get nodes(): readonly FaultyNode[] {
+    return this.#nodes
   }
 
   static async start(
@@ -41,7 +51,8 @@ export class FaultyCluster {
     for (const from of names)
       for (const [i, to] of names.entries())
         if (from !== to) proxies.set(`${from} ${to}`, await FaultyProxy.start(() => ({ port: ports[i] })))
-    const starting = names.map(async (name, i): Promise<FaultyNode> => {
+    const startNode = async (i: number): Promise<FaultyNode> => {
+      const name = names[i]
       const warnings: string[] = []
       const warn = (_: object, message: string): void => void warnings.push(message)
       const own = { peers: names, announce: name, ...config?.cluster, ...cluster[i] }
@@ -60,8 +71,14 @@ export class FaultyCluster {
       )
       await node.listen()
       return { name, port: ports[i], node, warnings }
-    })
-    return new FaultyCluster(await Promise.all(starting), proxies)
+    }
+    return new FaultyCluster(await Promise.all(names.map((_, i) => startNode(i))), proxies, startNode)
+  }
+
+  /** A node leaves, and another one takes its name and port. */
+  async restart(i: number): Promise<void> {
+    await this.#nodes[i].node.close()
+    this.#nodes[i] = await this.#start(i)
   }
 
   /** The proxy of the connections that one node opens to another. */
