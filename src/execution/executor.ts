@@ -72,7 +72,7 @@ export class Executor {
   readonly #transactions: TransactionExecutor
   readonly #waits: KeyWaits
   readonly #permissions: Permissions
-  /** Set by `#resolve`: whether the request may run depends on an earlier command that has not ended (AUTH). */
+  /** Set by `#resolve`: the request has to wait for an earlier command, see `awaitsExclusive`. */
   #isTooEarly = false
   readonly prefetch: Prefetch
 
@@ -359,7 +359,7 @@ export class Executor {
     if (command === undefined) {
       const container = this.#table.find(args, 0)
       const name = container?.spec.name.toUpperCase()
-      if (isHttp(args)) this.#host.refuseHttp(client)
+      if (isHttp(args) && !awaitsExclusive(client)) this.#host.refuseHttp(client)
       else if (name === undefined) this.#refuse(client, undefined, unknownCommand(args))
       else {
         const sub = printable(args, 1, MAX_SHOWN)
@@ -372,8 +372,7 @@ export class Executor {
       return undefined
     }
     if (!client.authenticated && !command.needsNoAuth) {
-      this.#isTooEarly = mayChangeUser(client)
-      if (!this.#isTooEarly) this.#refuse(client, command, 'NOAUTH Authentication required.')
+      this.#refuse(client, command, 'NOAUTH Authentication required.')
       return undefined
     }
     if (!client.user.isUnlimited && !this.#mayRun(client, command)) return undefined
@@ -390,15 +389,17 @@ export class Executor {
 
   /** Whether the user of a client may run the request. False: an error was written, or `#isTooEarly` is set. */
   #mayRun(client: Client, command: Command): boolean {
-    this.#isTooEarly = mayChangeUser(client)
+    this.#isTooEarly = awaitsExclusive(client)
     if (this.#isTooEarly) return false
     const refusal = this.#permissions.refusalOf(client, command)
     if (refusal !== undefined) this.#refuse(client, command, refusal)
     return refusal === undefined
   }
 
-  /** Refuses a request before it is run. */
+  /** Refuses a request before it is run, or sets `#isTooEarly`. */
   #refuse(client: Client, command: Command | undefined, error: string): void {
+    this.#isTooEarly = awaitsExclusive(client)
+    if (this.#isTooEarly) return
     if (command !== undefined) command.stats.rejectedCalls++
     this.#context.reply.error(this.#transactions.refused(client, command, error))
   }
@@ -417,7 +418,10 @@ export class Executor {
   }
 }
 
-/** Whether an earlier command of the client is pending that may change its user: an AUTH that is delayed. */
-function mayChangeUser({ pending, peer }: Client): boolean {
+/**
+ * Whether an earlier command of the client is pending that all later ones wait for, also those that are refused: an AUTH
+ * that is delayed may change the user, and a blocking command may end without a reply.
+ */
+function awaitsExclusive({ pending, peer }: Client): boolean {
   return pending.isExclusive && peer === undefined
 }

@@ -28,6 +28,32 @@ test.each(COMMANDS)('%s: later commands do not run, as in Redis', async (command
   expect(await other.receive(7)).toBe('$1\r\n1\r\n')
 })
 
+test.each([
+  ['an unknown command', 'NOSUCHCOMMAND'],
+  ['an unknown subcommand', 'CLIENT NOSUCH'],
+  ['too few arguments', 'GET'],
+  ['a command of nodes', 'PEER FAREWELL'],
+])('%s: later commands are not refused either', async (_, command) => {
+  running = await TestServer.start()
+  peer = await running.connect()
+  peer.send(`PING\r\nBLPOP l 0\r\n${command}\r\n`)
+  expect(await peer.receive(7)).toBe('+PONG\r\n')
+  peer.socket.end()
+  expect(await peer.rest()).toBe('')
+})
+
+test('commands that are refused behind a blocking one get their errors after its reply', async () => {
+  running = await TestServer.start()
+  peer = await running.connect()
+  peer.send('BLPOP l 0\r\nGET\r\nNOSUCHCOMMAND\r\nPING\r\n')
+  const other = await running.connect()
+  other.send('RPUSH l 1\r\n')
+  const replies =
+    "*2\r\n$1\r\nl\r\n$1\r\n1\r\n-ERR wrong number of arguments for 'get' command\r\n" +
+    "-ERR unknown command 'NOSUCHCOMMAND', with args beginning with: \r\n+PONG\r\n"
+  expect(await peer.receive(replies.length)).toBe(replies)
+})
+
 test('it closes its end at once', async () => {
   running = await TestServer.start()
   peer = await running.connect()
