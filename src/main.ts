@@ -3,7 +3,9 @@
 
 import { loadWithFewFiles } from './cli/few-files.ts'
 import { tooManyFiles } from './cli/too-many-files.ts'
+import { keepYoungGenerationSmall } from './cli/young-generation.ts'
 
+keepYoungGenerationSmall()
 loadWithFewFiles()
 
 // Imported late: hundreds of modules are opened at once, and the limit on open files may not allow that.

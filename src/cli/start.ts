@@ -13,6 +13,7 @@ import { fail } from './errors.ts'
 import { createProcessLog } from './log.ts'
 import { writeReport } from './report.ts'
 import { ignoreSignals, onClosingSignal, onReloadSignal, onReportSignal } from './signals.ts'
+import { boundYoungGeneration } from './young-generation.ts'
 
 /** How long the origins may take to close, ms. */
 export const ORIGINS_TIMEOUT = 1000
@@ -68,6 +69,7 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
   logDefects(log)
   // Now, while nobody waits: the objects of the start would fill V8's young generation once more, and be moved as it serves.
   collectGarbage('sync')
+  boundYoungGeneration(systemTimers)
   const addresses = await node.listen().catch((error: Error) => {
     // The node was closed before it had joined the cluster: `closed` ends the process.
     if (error.message !== CLOSED) throw error
