@@ -30,13 +30,12 @@ export function refused(entry: BlockCommand, refusal: string): BlockCommand {
 
 /**
  * The block for a node, or for an origin, that runs the commands with keys before the others: those that come after a
- * change of rights are refused, as nobody knows yet whether they will be allowed.
+ * change of rights are refused, as nobody knows yet whether they will be allowed. Most blocks are returned as they are.
  */
 export function withoutUncertain(block: Block): Block {
-  let isUncertain = false
-  return block.map((entry) => {
-    if (isUncertain && entry.positions.length > 0) return refused(entry, RUNS_BEFORE)
-    isUncertain ||= changesRights(entry.command, entry.args)
-    return entry
-  })
+  const change = block.findIndex(({ command, args }) => changesRights(command, args))
+  if (change < 0) return block
+  return block.map((entry, i) =>
+    i > change && entry.positions.length > 0 ? refused(entry, RUNS_BEFORE) : entry,
+  )
 }

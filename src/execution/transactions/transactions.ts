@@ -137,10 +137,11 @@ export class TransactionExecutor implements Transactions {
     const forwarding = this.#forwarding
     const watch = client.watch as Watch | RemoteWatch | undefined
     let block = this.#allowed(client, transaction)
-    let { owner, error } = this.#routeOf(client, block, watch)
-    if (owner !== SELF || BlockWrites.of(block) !== undefined) {
-      block = withoutUncertain(block)
-      ;({ owner, error } = this.#routeOf(client, block, watch))
+    let { owner, error } = routeOf(forwarding, client, block, watch)
+    const certain = withoutUncertain(block)
+    if (certain !== block && (owner !== SELF || BlockWrites.of(block) !== undefined)) {
+      block = certain
+      ;({ owner, error } = routeOf(forwarding, client, block, watch))
     }
     if (this.#host.mustPause(client, transaction) || forwarding?.mustWait(client, owner) === true) {
       context.stall()
@@ -181,10 +182,6 @@ export class TransactionExecutor implements Transactions {
     })
   }
 
-  #routeOf(client: Client, block: Block, watch: ClientWatch | undefined): KeyOwner {
-    return this.#forwarding === undefined ? HERE : routeOf(this.#forwarding, client, block, watch)
-  }
-
   execForPeer(): void {
     const { args, client, host, reply } = this.#context
     const id = args.latin1(2)
@@ -204,11 +201,12 @@ export class TransactionExecutor implements Transactions {
 
 /** The owner of a block and of what its client watches, as `BlockForwarding.ownerOf`. */
 function routeOf(
-  forwarding: BlockForwarding,
+  forwarding: BlockForwarding | undefined,
   client: Client,
   block: Block,
   watch: ClientWatch | undefined,
 ): KeyOwner {
+  if (forwarding === undefined) return HERE
   let owner = watch && ownerOfWatch(watch)
   for (const { args, positions } of block) {
     if (positions.length === 0) continue
