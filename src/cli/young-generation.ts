@@ -2,6 +2,7 @@
 
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import type { Timers } from '../bytes/clock.ts'
+import { isNode } from '../store/store-memory.ts'
 
 /**
  * Of one of its halves, bytes. By default V8 lets them grow to 16 MiB, from Node.js 24 on to 32, which stay resident. With 8 MiB
@@ -22,9 +23,8 @@ const OWN_SIZE = /--(?:max|min)[-_]semi[-_]space[-_]size/
 
 /** Whether it can be bounded: V8 is the engine, and the options of Node.js say nothing else. */
 function isBounded(): boolean {
-  const { versions, execArgv, env } = process
-  const options = [...execArgv, env.NODE_OPTIONS ?? '']
-  return !('bun' in versions || 'deno' in versions || options.some((option) => OWN_SIZE.test(option)))
+  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? '']
+  return isNode && !options.some((option) => OWN_SIZE.test(option))
 }
 
 /** While the program is loaded: what it allocates then stays anyway. */

@@ -3,11 +3,13 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
+const { versions } = process
+/** Bun and Deno name a version of Node.js, too. */
+export const isNode: boolean = !('bun' in versions || 'deno' in versions)
+
 /** From this version of Node.js on, `Buffer.copy` is as fast for shared memory as for other memory. */
 const NATIVE_COPY_SINCE = 22
-const { versions } = process
-const isShared =
-  Number.parseInt(versions.node, 10) >= NATIVE_COPY_SINCE && !('bun' in versions) && !('deno' in versions)
+const isShared = isNode && Number.parseInt(versions.node, 10) >= NATIVE_COPY_SINCE
 
 /** Garbage is collected once this much memory was dropped. */
 const COLLECTED_BYTES = 64 * 2 ** 20

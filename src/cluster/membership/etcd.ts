@@ -91,7 +91,7 @@ export class EtcdMembership implements Membership {
     this.#list = new MemberList((list) => watcher.changed(list))
     // Not retried: the package is not installed.
     const session = await this.#open()
-    await this.#connect(session, true)
+    await this.#connect(session)
   }
 
   async leave(): Promise<void> {
@@ -129,8 +129,8 @@ export class EtcdMembership implements Membership {
     })
   }
 
-  /** @param isStart a refusal is not retried: it throws */
-  async #connect(opened?: EtcdSession, isStart = false): Promise<void> {
+  /** @param opened the session of the start: if it is refused, this is not retried but thrown */
+  async #connect(opened?: EtcdSession): Promise<void> {
     const session = opened ?? (await this.#open())
     if (this.#isClosed) return session.close()
     this.#session = session
@@ -150,7 +150,7 @@ export class EtcdMembership implements Membership {
       this.#scheduleRenewal(session)
     } catch (error) {
       const reason = reasonOf(error)
-      if (isStart && isCurrent() && REFUSAL.test(reason)) {
+      if (session === opened && isCurrent() && REFUSAL.test(reason)) {
         this.#session = undefined
         session.close()
         const message = `members from etcd: ${this.#refusedBy(session.endpoint)}: ${reason}`
