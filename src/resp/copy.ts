@@ -10,7 +10,7 @@ import { copyNatively } from '../bytes/copy.ts'
  * and set(subarray) allocates about 100 heap bytes, a new DataView about as much.
  */
 
-/** Above this many bytes the native copy is used: it allocates, but is three times as fast or more. */
+/** Above this many bytes the native copy is used. */
 const NATIVE_BYTES = 1024
 
 /** Without a view, up to this many bytes a byte loop is faster than the native copy. */
