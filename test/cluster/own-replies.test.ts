@@ -3,9 +3,7 @@
 
 import { expect, onTestFinished, test } from 'vitest'
 import { FaultyCluster } from '../support/faulty-cluster.ts'
-import { poll } from '../support/poll.ts'
 import { type Random, RUNS_FACTOR, seededRandom } from '../support/random.ts'
-import { RespClient } from '../support/resp-client.ts'
 import { loadedValue, Talker } from '../support/talker.ts'
 
 const NODES = 3
@@ -29,14 +27,7 @@ async function start(): Promise<FaultyCluster> {
     },
   })
   onTestFinished(() => cluster.close())
-  for (const { port } of cluster.nodes) {
-    const client = await RespClient.connect(port)
-    onTestFinished(() => void client.socket.destroy())
-    await poll(async () => {
-      const info = String(await client.call('INFO', 'cluster'))
-      return info.includes(`cluster_members:${NODES}\r\n`) && info.includes('cluster_pending:0\r\n')
-    }, 'agreement')
-  }
+  await cluster.agreed()
   return cluster
 }
 

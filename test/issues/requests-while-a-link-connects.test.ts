@@ -23,10 +23,7 @@ test('requests that wait for a link are kept as they were sent', async () => {
   // Neither node may declare the other one dead while nothing is forwarded between them.
   cluster = await FaultyCluster.start(2, { config: { cluster: { timeout: '30s', pingInterval: '500ms' } } })
   const [watcher, owner] = [await connect(0), await connect(1)]
-  await poll(async () => {
-    const infos = [await watcher.call('INFO', 'cluster'), await owner.call('INFO', 'cluster')].map(String)
-    return infos.every((text) => text.includes('cluster_members:2\r\n') && text.includes('cluster_pending:0'))
-  }, 'agreement')
+  await cluster.agreed()
   const keys: string[] = []
   for (let i = 0; keys.length < 8; i++) {
     const explanation = String(await watcher.call('EXPLAIN', `key:${i}`)).split(',')

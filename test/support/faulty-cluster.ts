@@ -2,8 +2,10 @@
 
 import { addressName } from '../../src/cluster/member.ts'
 import { type Config, createNode, type Node } from '../../src/index.ts'
+import { poll } from './poll.ts'
 import { freePorts } from './ports.ts'
 import { FaultyProxy } from './proxy.ts'
+import { RespClient } from './resp-client.ts'
 
 export interface FaultyNode {
   /** Its name in the cluster: an address that only the proxies resolve. */
@@ -79,6 +81,19 @@ export class FaultyCluster {
   async restart(i: number): Promise<void> {
     await this.#nodes[i].node.close()
     this.#nodes[i] = await this.#start(i)
+  }
+
+  /** Resolves when every node sees all others, and waits for no votes. */
+  async agreed(): Promise<void> {
+    const count = this.#nodes.length
+    for (const { port } of this.#nodes) {
+      const client = await RespClient.connect(port)
+      await poll(async () => {
+        const info = String(await client.call('INFO', 'cluster'))
+        return info.includes(`cluster_members:${count}\r\n`) && info.includes('cluster_pending:0\r\n')
+      }, 'agreement')
+      client.socket.destroy()
+    }
   }
 
   /** The proxy of the connections that one node opens to another. */
