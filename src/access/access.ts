@@ -1,12 +1,15 @@
 // Authentication and authorization on a node, for every adapter: names and passwords, rights, and the log of refusals.
 
-import type { CommandCatalog } from './catalog.ts'
+import type { CataloguedCommand, CommandCatalog } from './catalog.ts'
 import { AccessLog, type Reason } from './log.ts'
 import { LoginDelays } from './login-delays.ts'
 import { passwordDigest } from './passwords.ts'
-import type { RuleContext } from './selector.ts'
+import type { RuleContext, Selector } from './selector.ts'
 import type { User } from './user.ts'
 import { Users } from './users.ts'
+
+/** The first argument of a command; `undefined`: it has none. */
+export type FirstArgument = Uint8Array | 'any' | undefined
 
 export class Access {
   readonly users: Users
@@ -40,13 +43,20 @@ export class Access {
    *
    * @param command its name in lower case, as COMMAND LIST shows it
    * @param group undefined: it is not about a group
+   * @param first its first argument, for rules such as `+get|key`; `any`: what the executor will check
    */
-  check(user: User, command: string, group: string | undefined, key?: Uint8Array): Reason | undefined {
+  check(
+    user: User,
+    command: string,
+    group: string | undefined,
+    key?: Uint8Array,
+    first?: FirstArgument,
+  ): Reason | undefined {
     if (user.isUnlimited) return undefined
     const found = this.rules.catalog.byName(command)
     let lacks: Reason = 'command'
     for (const selector of user.selectors) {
-      if (found === undefined || !(selector.commands.allows(found.id) || found.needsNoAuth)) continue
+      if (found === undefined || !(found.needsNoAuth || isAllowed(selector, found, first))) continue
       if (found.worksOnGroups && group !== undefined && user.groupsOf(selector)?.allows(group) === false) {
         if (lacks === 'command') lacks = 'group'
       } else if (key !== undefined && !selector.keys.allows(key, 0, key.length, found.keyAccess))
@@ -55,4 +65,10 @@ export class Access {
     }
     return lacks
   }
+}
+
+function isAllowed({ commands }: Selector, { id }: CataloguedCommand, first: FirstArgument): boolean {
+  if (commands.allows(id)) return true
+  if (first === undefined) return false
+  return first === 'any' ? commands.allowsSome(id) : commands.allowsFirst(id, first, 0, first.length)
 }

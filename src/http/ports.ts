@@ -1,5 +1,6 @@
 // The interfaces through which the HTTP gateway uses its node.
 
+import type { FirstArgument } from '../access/access.ts'
 import type { User } from '../access/user.ts'
 import type { Host } from '../commands/spec/host.ts'
 import type { Group } from '../group/group.ts'
@@ -18,6 +19,8 @@ export interface Demand {
   readonly command: string
   readonly group: Group | undefined
   readonly key: Buffer | undefined
+  /** The command's first argument; none by default. */
+  readonly first?: FirstArgument
 }
 
 /** Checks credentials and permissions. */

@@ -29,6 +29,11 @@ interface Access {
   readonly command: string
   /** What it is about: the path parameters `group` and `key`. */
   readonly of?: 'group' | 'key'
+  /**
+   * The first argument that the route gives the command, where rules may name it: the key (by default, if the route is
+   * about one), or one that depends on the request, which is left to the check of the command.
+   */
+  readonly first?: 'any'
 }
 
 export interface Route {

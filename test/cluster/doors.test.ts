@@ -74,8 +74,12 @@ const COMMANDS =
   '+@all +@all +@read +@write +fetch +set +del +invalidate +explain +info -@dangerous -set -fetch -@admin'
 const PATTERNS = '~open:* ~* %R~open:* %W~open:* %R~* %W~closed:* %RW~*'
 const GROUPS = '@group:cache @group:other @group:* allgroups'
+/** Rules that allow a command with one first argument only. */
+const FIRST = '+invalidate|key +invalidate|tag'
 /** Words of rules, one of each. */
-const WORDS = [COMMANDS, COMMANDS, PATTERNS, `${GROUPS} +ping`].map((text) => text.split(' '))
+const WORDS = [COMMANDS, `${COMMANDS} ${FIRST} +first`, PATTERNS, `${GROUPS} +ping`].map((text) =>
+  text.split(' '),
+)
 
 /** Commands that cannot be in a transaction in a cluster, whoever asks. */
 const ALONE = new Set(['EXPLAIN', 'SCAN', 'GROUP'])
@@ -115,13 +119,16 @@ test.each([1, 2, 3, 4])('any rules, seed %i', async (seed) => {
   const random = seededRandom(seed * 0x9e3779b1)
   const oneOf = <T>(list: readonly T[]): T => list[random() % list.length]
   for (let i = 0; i < 50; i++) {
-    const rules = [...WORDS.map(oneOf), '(+select', '+multi', '+exec', 'allgroups)']
+    const key = oneOf(KEYS)
+    const chosen = WORDS.map(oneOf).map((word) =>
+      word === '+first' ? oneOf([`+set|${key}`, `+fetch|${key}`]) : word,
+    )
+    const rules = [...chosen, '(+select', '+multi', '+exec', 'allgroups)']
     for (const { watcher } of cluster.members) {
       await watcher.call('ACL', 'SETUSER', 'u', 'reset', 'on', '>p', ...rules)
     }
     const use = oneOf(USES)
     const group = oneOf(['cache', 'other'])
-    const key = oneOf(KEYS)
     const command = use.command(key)
     const { watcher } = cluster.members[0]
     await watcher.call('SELECT', group)
@@ -153,5 +160,23 @@ test('an upload of a user who is deleted meanwhile is refused', async () => {
     const [response] = await once(sent, 'response')
     response.resume()
     expect(response.statusCode).toBe(403)
+  }
+})
+
+test.each([
+  ['+invalidate|key', 'PURGE', {}, 200],
+  ['+invalidate|key', 'PURGE', { 'soft-purge': '1' }, 403],
+  ['+invalidate|key', 'PURGE', { 'cache-tag': 't' }, 403],
+  ['+invalidate|soft', 'PURGE', { 'soft-purge': '1' }, 200],
+  ['+invalidate|soft', 'PURGE', {}, 403],
+  ['+fetch|open:1', 'GET', {}, 200],
+  ['+fetch|open:2', 'GET', {}, 403],
+])('a rule about the first argument: %s, %s with %o', async (rule, method, headers, status) => {
+  for (const { watcher, node } of cluster.members) {
+    await watcher.call('SET', 'open:1', 'x')
+    await watcher.call('ACL', 'SETUSER', 'u', 'reset', 'on', '>p', '~*', rule)
+    const [{ port }] = node.httpAddresses
+    const answer = await ask(port, '/cache/cache/open:1', { method, headers: { ...CREDENTIALS, ...headers } })
+    expect(answer.status).toBe(status)
   }
 })

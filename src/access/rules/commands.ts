@@ -1,6 +1,6 @@
 // Which commands a selector allows: `+@all -flushall +config|get +select|0`.
 
-import type { Args } from '../../resp/args.ts'
+import { equalsUpper } from '../../bytes/ascii.ts'
 import type { CataloguedCommand, CommandCatalog } from '../catalog.ts'
 import { CATEGORIES } from '../categories.ts'
 import { ARGUMENT_OF_SUBCOMMAND, isWord, SYNTAX_ERROR, UNKNOWN_COMMAND } from './errors.ts'
@@ -43,11 +43,16 @@ export class CommandRules {
   }
 
   /** Whether a command that is not allowed in general is allowed with this first argument. */
-  allowsFirst(id: number, args: Args, i: number): boolean {
+  allowsFirst(id: number, buf: Uint8Array, start: number, end: number): boolean {
     const words = this.#firstArguments.get(id)
-    if (words === undefined || i >= args.count) return false
-    for (const word of words) if (args.is(i, word)) return true
+    if (words === undefined) return false
+    for (const word of words) if (equalsUpper(buf, start, end, word)) return true
     return false
+  }
+
+  /** Whether a command is allowed at least with some first argument. */
+  allowsSome(id: number): boolean {
+    return this.#firstArguments.has(id) || this.allows(id)
   }
 
   /** `+@all` or `-@all`. */

@@ -57,7 +57,9 @@ export class PermissionCheck {
     const { commands, keys } = selector
     if (!commands.allowsAll && !commands.allows(command.id) && !command.needsNoAuth) {
       const first = command.fullName.includes('|') ? 2 : 1
-      if (!commands.allowsFirst(command.id, c.args, first)) return NO_COMMAND
+      const { buf, start, end, count } = c.args
+      if (first >= count || !commands.allowsFirst(command.id, buf, start[first], end[first]))
+        return NO_COMMAND
     }
     if (command.worksOnGroups && !this.#mayUseGroups(selector, user, command, c, group)) return NO_GROUP
     return keys.allowsAll || this.#mayUseKeys(selector, command, c) ? ALLOWED : NO_KEY

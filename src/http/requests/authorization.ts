@@ -56,7 +56,7 @@ export function requireAccess(exchange: Exchange, { access }: Route, user: User)
   if (access === 'public') return
   const group = access.of === undefined ? undefined : exchange.group
   const key = access.of === 'key' ? exchange.key : undefined
-  if (exchange.allows({ command: access.command, group, key })) return
+  if (exchange.allows({ command: access.command, group, key, first: access.first ?? key })) return
   const detail = `the user ${quote(shownName(user))} may not run ${access.command.replace('|', ' ').toUpperCase()} here`
   // A browser that is not asked for credentials sends none.
   if (isPagePath(exchange.target.path) && exchange.header('authorization') === undefined)

@@ -109,8 +109,8 @@ export class AccessGate implements Gate {
     return undefined
   }
 
-  allows(user: User, { command, group, key }: Demand, address: string): boolean {
-    const lacks = this.#node.access.check(user, command, group?.name, key)
+  allows(user: User, { command, group, key, first }: Demand, address: string): boolean {
+    const lacks = this.#node.access.check(user, command, group?.name, key, first)
     if (lacks === undefined) return true
     const groupName = latin1(group?.name ?? '')
     const object = { key: key?.toString('latin1'), group: groupName }[lacks as string]
@@ -118,8 +118,8 @@ export class AccessGate implements Gate {
     return false
   }
 
-  wouldAllow(user: User, { command, group, key }: Demand): boolean {
-    return this.#node.access.check(user, command, group?.name, key) === undefined
+  wouldAllow(user: User, { command, group, key, first }: Demand): boolean {
+    return this.#node.access.check(user, command, group?.name, key, first) === undefined
   }
 
   #log(reason: Reason, object: string, username: string, address: string): void {

@@ -1,5 +1,6 @@
 // The dashboard: the page, and the routes that it uses. Each of its actions is a command that the user may run.
 
+import type { FirstArgument } from '../../access/access.ts'
 import { type Asset, Assets, CONTENT_SECURITY_POLICY } from '../dashboard/assets.ts'
 import { keyName } from '../dashboard/names.ts'
 import { LOGIN_PATH } from '../dashboard/problem-page.ts'
@@ -140,7 +141,7 @@ const views: readonly Route[] = [
       { name: 'match', in: 'query', description: 'A pattern, as of SCAN.', schema: { type: 'string' } },
     ],
     responses: { 200: ANY_OBJECT },
-    access: { command: COMMANDS.browse, of: 'group' },
+    access: { command: COMMANDS.browse, of: 'group', first: 'any' },
     handle: browse,
   },
   {
@@ -168,7 +169,7 @@ const actions: readonly Route[] = [
     summary: 'Removes a key from the cache; the origin is not written.',
     parameters: KEYED_OR_QUERY,
     responses: { 200: DONE },
-    access: { command: COMMANDS.invalidate, of: 'key' },
+    access: { command: COMMANDS.invalidate, of: 'key', first: 'any' },
     async handle(exchange) {
       const removed = await exchange.ask(exchange.group, 'INVALIDATE', 'KEY', exchange.key)
       exchange.json(200, { removed })
@@ -185,7 +186,7 @@ const actions: readonly Route[] = [
       { name: 'tag', in: 'query', description: 'The tag.', required: true, schema: { type: 'string' } },
     ],
     responses: { 200: DONE, 400: problem('There is no tag.') },
-    access: { command: COMMANDS.invalidate, of: 'group' },
+    access: { command: COMMANDS.invalidate, of: 'group', first: 'any' },
     async handle(exchange) {
       const tag = exchange.query.get('tag') ?? ''
       if (tag === '') {
@@ -314,10 +315,10 @@ async function askReport({ cluster, groups }: Services['host'], name: string): P
 function rightsOf(exchange: Exchange): Rights {
   const { groups } = exchange.services.host
   const mayRun = (command: string): boolean =>
-    exchange.wouldAllow({ command, group: undefined, key: undefined })
-  const mayRunIn = (name: string, command: string): boolean => {
+    exchange.wouldAllow({ command, group: undefined, key: undefined, first: 'any' })
+  const mayRunIn = (name: string, command: string, first: FirstArgument): boolean => {
     const group = groups.find((each) => each.name === name)
-    return group !== undefined && exchange.wouldAllow({ command, group, key: undefined })
+    return group !== undefined && exchange.wouldAllow({ command, group, key: undefined, first })
   }
   const { user } = exchange.caller
   const isLoggedIn =
@@ -327,8 +328,8 @@ function rightsOf(exchange: Exchange): Rights {
     may: Object.fromEntries(
       Object.entries(COMMANDS).map(([action, command]) => [action, mayRun(command)]),
     ) as Record<DashboardAction, boolean>,
-    seesKeysOf: (name) => mayRunIn(name, COMMANDS.browse),
-    seesHotKeysOf: (name) => mayRunIn(name, 'hotkeys'),
+    seesKeysOf: (name) => mayRunIn(name, COMMANDS.browse, 'any'),
+    seesHotKeysOf: (name) => mayRunIn(name, 'hotkeys', Buffer.from(name)),
     seesSlowLog: mayRun('slowlog|get'),
   }
 }

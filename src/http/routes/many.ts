@@ -52,7 +52,7 @@ export const manyRoutes: readonly Route[] = [
       413: problem('The list of keys is too long.'),
       ...FAILURES,
     },
-    access: { command: 'fetch', of: 'group' },
+    access: { command: 'fetch', of: 'group', first: 'any' },
     handle: getMany,
   },
 ]
@@ -63,7 +63,7 @@ async function getMany(exchange: Exchange): Promise<void> {
   const names = await exchange.body(MAX_BODY, keysIn)
   const keys = names.map((name) => ({ name, key: keyOf(name, encoding) }))
   for (const { name, key } of keys)
-    if (!exchange.allows({ command: 'fetch', group, key }))
+    if (!exchange.allows({ command: 'fetch', group, key, first: key }))
       throw new RefusedError({
         status: 403,
         type: 'forbidden',

@@ -47,7 +47,7 @@ export const purgeRoutes: readonly Route[] = [
     summary: 'Drops a key from the cache, and the entries with the given tags. The origin is not written.',
     parameters: [...KEYED, ...HEADERS],
     responses: { 200: RESULT, 404: UNKNOWN_GROUP, ...FAILURES },
-    access: { command: 'invalidate', of: 'key' },
+    access: { command: 'invalidate', of: 'key', first: 'any' },
     handle: (exchange) => purge(exchange, exchange.key),
   },
   {
@@ -58,7 +58,7 @@ export const purgeRoutes: readonly Route[] = [
     summary: 'Drops the entries with the given tags from the cache. The origin is not written.',
     parameters: [KEYED[0], ...HEADERS],
     responses: { 200: RESULT, 404: UNKNOWN_GROUP, ...FAILURES },
-    access: { command: 'invalidate', of: 'group' },
+    access: { command: 'invalidate', of: 'group', first: 'any' },
     handle: (exchange) => purge(exchange, undefined),
   },
 ]
