@@ -1,6 +1,8 @@
 // `erinys check --diff` finds the running node by its port for TLS, or by its Unix socket, where it has no other.
 
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { resolveConfig } from '../../src/config/config.ts'
 import { type Config, createNode } from '../../src/index.ts'
@@ -50,4 +52,47 @@ test('as a user, where the default user is off', async () => {
   const { stdout, stderr } = await diffOf({ port, users, groups }, '--user', 'ops', '--pass', 'hush')
   expect(stderr).toBe('')
   expect(stdout).toBe(`the node at 127.0.0.1:${port} -> its configuration now\n  hz: 10 -> 20\n`)
+})
+
+test('the port in the file has changed: the error says where it asked, why, and how to ask elsewhere', async () => {
+  const [port, changed] = await freePorts(2)
+  const node = await createNode(
+    { port, groups },
+    { readConfig: async () => resolveConfig({ port, hz: 20, groups }) },
+  )
+  onTestFinished(() => node.close())
+  await node.listen()
+  writeFileSync(folder.file('erinys.config.json'), JSON.stringify({ port: changed, groups }))
+  const options = { cwd: folder.path, env: { ERINYS_HTTP_PORT: '0' } }
+  expect(await run(['check', '--diff'], options)).toEqual({
+    code: 1,
+    stdout: '',
+    stderr:
+      `erinys: the node at 127.0.0.1:${changed}: connect ECONNREFUSED 127.0.0.1:${changed}. ` +
+      `127.0.0.1:${changed} is the port of this configuration (from erinys.config.json as it is now); ` +
+      'if the node listens elsewhere, name that: erinys check --diff --port <port> [--bind <address>]\n',
+  })
+  const { stdout, code } = await run(['check', '--diff', '--port', String(port)], options)
+  expect(stdout).toBe(`the node at 127.0.0.1:${port} -> its configuration now\n  hz: 10 -> 20\n`)
+  expect(code).toBe(0)
+})
+
+test('another server has the port', async () => {
+  const server = createServer((socket) => {
+    socket.on('data', () => socket.write("-ERR unknown subcommand 'RELOAD'\r\n"))
+    socket.on('error', () => {})
+  })
+  onTestFinished(() => void server.close())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  writeFileSync(folder.file('erinys.config.json'), JSON.stringify({ groups }))
+  const { stderr } = await run(['check', '--diff', '--port', String(port)], {
+    cwd: folder.path,
+    env: { ERINYS_HTTP_PORT: '0' },
+  })
+  expect(stderr).toContain(
+    `the node at 127.0.0.1:${port}: unknown subcommand 'RELOAD'. 127.0.0.1:${port} is the port`,
+  )
+  expect(stderr).toContain('(from --port); if the node listens elsewhere')
 })
