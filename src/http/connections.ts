@@ -62,6 +62,8 @@ export class HttpConnection implements HttpClient {
   readonly #waiting: (readonly [IncomingMessage, ServerResponse])[] = []
   #isPaused = false
   #isClosing = false
+  /** Answers a malformed request, which is the last one of the connection. */
+  #refuse: (() => void) | undefined
   #caller: Caller | undefined
 
   constructor(id: number, socket: Socket, handlers: RequestHandlers) {
@@ -166,6 +168,26 @@ export class HttpConnection implements HttpClient {
     process.nextTick(this.#pause)
   }
 
+  /**
+   * A request was malformed, whole or in its body: the earlier ones get their responses, then `refuse` is called, which
+   * closes the connection.
+   */
+  malformed(refuse: () => void): void {
+    this.#refuse = refuse
+    // If it is the body, the request is here already. It will not be complete.
+    const last = this.#waiting.at(-1)
+    if (last !== undefined && !last[0].complete) this.#waiting.pop()
+    this.#isPaused = true
+    process.nextTick(this.#pause)
+    this.#refuseIfNext()
+  }
+
+  #refuseIfNext(): void {
+    if (this.#refuse === undefined || this.#waiting.length > 0) return
+    for (const { req } of this.#active) if (req.complete) return
+    this.#refuse()
+  }
+
   readonly #pause = (): void => {
     if (this.#isPaused) this.#socket.pause()
   }
@@ -195,7 +217,8 @@ export class HttpConnection implements HttpClient {
       this.#waiting.shift()
       this.#start(request, response, isSafe)
     }
-    if (this.#isPaused && this.#active.size + this.#waiting.length < MAX_PARALLEL / 2 && !destroyed) {
+    if (this.#refuse !== undefined) this.#refuseIfNext()
+    else if (this.#isPaused && this.#active.size + this.#waiting.length < MAX_PARALLEL / 2 && !destroyed) {
       this.#isPaused = false
       this.#socket.resume()
     }

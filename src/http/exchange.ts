@@ -101,7 +101,9 @@ export class Exchange extends Responder implements Read {
   /** Receives the whole body, and passes it to `use`. @throws RefusedError, GoneError */
   body<Result>(most: number, use: (body: Buffer) => Result | Promise<Result>): Promise<Result> {
     const begin = (): void => {
-      if (this.request.headers.expect !== undefined) this.response.writeContinue()
+      // RFC 9110, section 10.1.1: clients of HTTP/1.0 do not know interim responses.
+      if (this.request.headers.expect !== undefined && this.request.httpVersion !== '1.0')
+        this.response.writeContinue()
     }
     return this.#uploads.receive(this.request, most, begin, use)
   }

@@ -103,7 +103,10 @@ export class HttpGateway {
       speaksTls: options.speaksTls,
       onConnection: (socket) => this.#accept(socket),
       onRequest: (request, response) => this.#received(request, response),
-      onMalformed: (status) => stats.unrouted.ended(status, 0),
+      onMalformed: (socket: OwnSocket, status, refuse) => {
+        stats.unrouted.ended(status, 0)
+        socket[CONNECTION]?.malformed(refuse)
+      },
       maxConnections: () => stats.maxConnections,
       onRefused: () => this.#refuse(),
     })

@@ -39,8 +39,11 @@ export interface ListenerOptions {
   /** Returns what serves the plain reads of the connection. */
   readonly onConnection: (socket: Socket) => Omit<PlainHandlers, 'handOver'>
   readonly onRequest: RequestListener
-  /** Called when a malformed request was answered with this status. */
-  readonly onMalformed: (status: number) => void
+  /**
+   * A malformed request has come: `refuse` answers it and closes the connection. Called once for a connection, with the
+   * status of the response.
+   */
+  readonly onMalformed: (socket: Socket, status: number, refuse: () => void) => void
   /** The limit of connections, of all addresses together. */
   readonly maxConnections: () => number
   /** Called when a connection was refused because of the limit. */
@@ -56,6 +59,8 @@ export class HttpListener {
   /** Open connections on all addresses, handshakes of TLS included. */
   #open = 0
   #isClosed = false
+  /** Connections on which a malformed request has come. */
+  readonly #malformed = new WeakSet<Socket>()
 
   constructor(options: ListenerOptions) {
     this.#options = options
@@ -147,8 +152,13 @@ export class HttpListener {
         isTls(rawPacket, rawPacket.length)
       )
         speaksTls?.(addressName(socket.remoteAddress ?? '?', socket.remotePort ?? 0))
-      const status = answerMalformed(error, socket)
-      if (status !== undefined) onMalformed(status)
+      if (!socket.writable || error.code === 'ECONNRESET') socket.destroy()
+      // A client that asked for the end of the connection, and sends more, gets the response that it waits for.
+      else if (error.code !== 'HPE_CLOSED_CONNECTION' && !this.#malformed.has(socket)) {
+        this.#malformed.add(socket)
+        const status = MALFORMED[error.code ?? ''] ?? '400 Bad Request'
+        onMalformed(socket, Number.parseInt(status, 10), () => refuseMalformed(socket, status))
+      }
     })
     // Otherwise Node.js calls `clientError`, which would answer on a connection whose handshake has failed.
     server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
@@ -225,18 +235,9 @@ const MALFORMED: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
 
-/**
- * Answers a malformed request and closes: the next request on the connection cannot be delimited. Returns the status;
- * `undefined`: the client is gone.
- */
-function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): number | undefined {
-  const status = MALFORMED[error.code ?? ''] ?? '400 Bad Request'
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy()
-    return undefined
-  }
+/** Answers a malformed request and closes: the next request on the connection cannot be delimited. */
+function refuseMalformed(socket: Socket, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
-  return Number.parseInt(status, 10)
 }
 
 const TOO_MANY: Problem = {

@@ -47,6 +47,7 @@ export class Uploads {
     const coding = request.headers['content-encoding']
     if (coding !== undefined && coding.trim().toLowerCase() !== 'identity') throw coded(coding)
     const declared = request.headers['content-length']
+    if (declared === undefined && request.httpVersion === '1.0') throw lengthRequired()
     const length = declared === undefined ? undefined : Number(declared)
     if (length !== undefined && length > most) throw tooLarge(length, most)
     if (length !== undefined && this.#bytes + length > this.#most) throw this.#busy()
@@ -92,6 +93,12 @@ export class Uploads {
 function coded(coding: string): RefusedError {
   const detail = `got Content-Encoding: ${coding.slice(0, 80)}; send the body without a coding`
   return new RefusedError({ status: 415, type: 'unsupported-media-type', detail })
+}
+
+/** RFC 1945, section 7.2.2: the body is taken for an empty one otherwise. */
+function lengthRequired(): RefusedError {
+  const detail = 'a request of HTTP/1.0 with a body needs Content-Length'
+  return new RefusedError({ status: 411, type: 'bad-request', detail })
 }
 
 function tooLarge(bytes: number, most: number): RefusedError {

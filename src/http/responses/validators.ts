@@ -44,7 +44,8 @@ export interface ByteRange {
   readonly last: number
 }
 
-const ONE_RANGE = /^bytes=(?:(\d+)-(\d*)|-(\d+))$/
+/** Units are case-insensitive (RFC 9110, section 14.1). */
+const ONE_RANGE = /^bytes=(?:(\d+)-(\d*)|-(\d+))$/i
 
 /**
  * The range of a body that a client asks for. `undefined`: all of it, also for what a server may ignore: other units,
