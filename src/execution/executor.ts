@@ -360,10 +360,10 @@ export class Executor {
       const container = this.#table.find(args, 0)
       const name = container?.spec.name.toUpperCase()
       if (isHttp(args) && !awaitsExclusive(client)) this.#host.refuseHttp(client)
-      else if (name === undefined) this.#refuse(client, undefined, unknownCommand(args))
+      else if (name === undefined) this.#refuse(client, undefined, unknownCommand(args), 'latin1')
       else {
         const sub = printable(args, 1, MAX_SHOWN)
-        this.#refuse(client, undefined, `ERR unknown subcommand '${sub}'. Try ${name} HELP.`)
+        this.#refuse(client, undefined, `ERR unknown subcommand '${sub}'. Try ${name} HELP.`, 'latin1')
       }
       return undefined
     }
@@ -397,11 +397,16 @@ export class Executor {
   }
 
   /** Refuses a request before it is run, or sets `#isTooEarly`. */
-  #refuse(client: Client, command: Command | undefined, error: string): void {
+  #refuse(
+    client: Client,
+    command: Command | undefined,
+    error: string,
+    encoding: 'utf8' | 'latin1' = 'utf8',
+  ): void {
     this.#isTooEarly = awaitsExclusive(client)
     if (this.#isTooEarly) return
     if (command !== undefined) command.stats.rejectedCalls++
-    this.#context.reply.error(this.#transactions.refused(client, command, error))
+    this.#context.reply.error(this.#transactions.refused(client, command, error), encoding)
   }
 
   /** CLIENT REPLY: drops what was written since `mark` if this client wants no reply. */

@@ -1,6 +1,7 @@
 // Wrong numbers of arguments, and unknown commands: each gets its error, and no entry changes.
 
 import { describe, expect, test } from 'vitest'
+import type { Command } from '../../src/commands/spec/ready-command.ts'
 import { error, sharedServer } from './attacked-server.ts'
 import { commands, nameOf, withCount } from './commands.ts'
 
@@ -46,3 +47,44 @@ test('the error of an unknown command has its truncated name and arguments, on o
     error("ERR unknown subcommand 'BO  GUS'. Try CLIENT HELP."),
   )
 })
+
+describe('an error that quotes a request has its bytes', () => {
+  const umlaut = Buffer.from('ö')
+
+  test('for an unknown command and its arguments', async () => {
+    expect(await attacker().call(umlaut, 'a', umlaut)).toMatchObject(
+      error("ERR unknown command 'ö', with args beginning with: 'a' 'ö' "),
+    )
+  })
+
+  for (const container of commands.filter(({ subcommands }) => subcommands.size !== 0)) {
+    const name = container.fullName.toUpperCase()
+    test(`for an unknown subcommand of ${name}`, async () => {
+      expect(await attacker().call(name, umlaut)).toMatchObject(error(/unknown subcommand .*'ö'/))
+    })
+  }
+
+  test('in every command that quotes one of its arguments', async () => {
+    for (const command of commands) {
+      if (isUnsuitable(command) || !command.accepts(nameOf(command).length + 2)) continue
+      const requests = ['x', '1', '0'].flatMap((other) => [
+        [...nameOf(command), umlaut, other],
+        [...nameOf(command), other, umlaut],
+      ])
+      const replies = await attacker().pipeline(...requests)
+      expect(replies.length, command.fullName).toBe(requests.length)
+      for (const reply of replies) {
+        if (reply instanceof Error) expect(reply.message, command.fullName).not.toMatch(/Ã/)
+      }
+    }
+  })
+})
+
+/** Whether it waits, ends the connection or the server, or has not one reply. */
+function isUnsuitable({ fullName, isForPeers, spec }: Command): boolean {
+  return (
+    isForPeers ||
+    spec.flags.includes('blocking') ||
+    /^(monitor|quit|shutdown|debug|client\|(kill|reply|pause))/.test(fullName)
+  )
+}

@@ -42,7 +42,7 @@ function debug(c: Context): void {
   } else if (args.is(1, 'ENCODING')) reply.simple(wasDense ? 'dense' : 'sparse')
   else if (args.is(1, 'TODENSE')) {
     if (makeDense(c, ref)) reply.integer(wasDense ? 0 : 1)
-  } else reply.error(`ERR Unknown PFDEBUG subcommand '${printable(args, 1, MAX_SHOWN)}'`)
+  } else reply.error(`ERR Unknown PFDEBUG subcommand '${printable(args, 1, MAX_SHOWN)}'`, 'latin1')
 }
 
 /** Makes the value dense, and locates it. False after an error reply. */

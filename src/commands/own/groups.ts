@@ -35,7 +35,7 @@ export const groupCommands: readonly CommandSpec[] = [
         groups: (c, selected) => [c.args.count > 2 ? findGroup(c, 2) : selected],
         run(c) {
           const group = c.args.count > 2 ? findGroup(c, 2) : c.group
-          if (c.args.count > 3) c.reply.error(wrongSubcommand('GROUP', c.args.latin1(1)))
+          if (c.args.count > 3) c.reply.error(wrongSubcommand('GROUP', c.args.latin1(1)), 'latin1')
           else if (group === undefined) c.reply.error(`ERR no such group: ${unknownGroup(c, 2)}`)
           else {
             group.clear()

@@ -49,7 +49,7 @@ export function tooLarge(maxBytes: number): string {
 /** Error replies quote at most this many characters of a request (Redis: 128). */
 export const MAX_SHOWN = 128
 
-/** Redis: `ERR unknown command 'foo', with args beginning with: 'a' 'b' `. */
+/** Redis: `ERR unknown command 'foo', with args beginning with: 'a' 'b' `, one character per byte. */
 export function unknownCommand(args: Args): string {
   let beginning = ''
   for (let i = 1; i < args.count && beginning.length < MAX_SHOWN; i++) {
@@ -58,7 +58,7 @@ export function unknownCommand(args: Args): string {
   return `ERR unknown command '${printable(args, 0, MAX_SHOWN)}', with args beginning with: ${beginning}`
 }
 
-/** The first `maxBytes` bytes of an argument, on one line. */
+/** The first `maxBytes` bytes of an argument, on one line: one character per byte, to be written as `latin1`. */
 export function printable(args: Args, i: number, maxBytes: number): string {
   return args.latin1(i, maxBytes).replace(/[\r\n]/g, ' ')
 }
