@@ -141,14 +141,19 @@ export class BlockExecution {
     const { watch, loads, client } = pending
     await pulls
     await writes.exclusive(watch, async () => {
-      instant.refresh()
       let error: string | undefined
-      for (let isLoading = true; isLoading && error === undefined; ) {
-        error = await new Promise((resolve) => {
-          isLoading = loads.begin(instant.monotonicMs - pending.since, resolve)
-          if (!isLoading) resolve(undefined)
-        })
+      const load = (): Promise<string | undefined> | undefined => {
         instant.refresh()
+        let isLoading = false
+        const loaded = new Promise<string | undefined>((resolve) => {
+          isLoading = loads.begin(instant.monotonicMs - pending.since, resolve)
+        })
+        return isLoading ? loaded : undefined
+      }
+      // The block runs at the time at which no key is missing: later, one may have expired.
+      for (let loaded = load(); loaded !== undefined; loaded = load()) {
+        error = await loaded
+        if (error !== undefined) break
       }
       const isIntact = watch?.check() !== false
       if (error === undefined && isIntact) {

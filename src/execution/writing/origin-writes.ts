@@ -188,29 +188,32 @@ export class OriginWrites {
       ...new Map(positions.map((i) => [args.latin1(i), args.copy(i)])).values(),
     ]
     let wait: KeyWait | undefined
+    const run = async (loadResults: ReadonlyMap<Buffer, LoadResult>): Promise<Buffer | undefined> => {
+      if (this.#resendIfMoved(written)) return undefined
+      if (plain !== undefined) return await this.#write(group, writes, replyOf(plain, group), plain.changes)
+      if (changesTtl(command)) return this.#run(written, group)
+      const { reply, changes, retimed, refusal } = dryRun(group, keys, loadResults, {
+        givesTtl: () => givesTtl(command, args),
+        removesUncached: () => removesUncached(command),
+        run: (scratch) =>
+          this.#run(written, scratch, (wanted) => {
+            wait = wanted
+          }),
+      })
+      if (wait !== undefined) {
+        this.#letWait(wait, written)
+        return undefined
+      }
+      if (refusal !== undefined) return this.#refusal(refusal)
+      const answer = changes.length === 0 ? reply : await this.#write(group, writes, reply, changes)
+      for (const each of retimed) retime(group, each)
+      return answer
+    }
     const perform = async (): Promise<Buffer | undefined> => {
       try {
-        const loadResults = written.loadsFirst ? await load(group, keys) : NO_LOAD_RESULTS
-        if (this.#resendIfMoved(written)) return undefined
+        if (written.loadsFirst) return await withLoaded(group, keys, run)
         this.#runner.context.instant.refresh()
-        if (plain !== undefined) return await this.#write(group, writes, replyOf(plain, group), plain.changes)
-        if (changesTtl(command)) return this.#run(written, group)
-        const { reply, changes, retimed, refusal } = dryRun(group, keys, loadResults, {
-          givesTtl: () => givesTtl(command, args),
-          removesUncached: () => removesUncached(command),
-          run: (scratch) =>
-            this.#run(written, scratch, (wanted) => {
-              wait = wanted
-            }),
-        })
-        if (wait !== undefined) {
-          this.#letWait(wait, written)
-          return undefined
-        }
-        if (refusal !== undefined) return this.#refusal(refusal)
-        const answer = changes.length === 0 ? reply : await this.#write(group, writes, reply, changes)
-        for (const each of retimed) retime(group, each)
-        return answer
+        return await run(NO_LOAD_RESULTS)
       } catch (error) {
         return this.#failure(group, reasonOf(error))
       }
@@ -237,7 +240,6 @@ export class OriginWrites {
   #run(written: PendingWrite, group: Group, wantsToWait?: (wait: KeyWait) => void): Buffer {
     const { context } = this.#runner
     const { command } = written
-    context.instant.refresh()
     this.#runner.resume(written, group)
     if (group.isWatched) this.#runner.fence(command)
     context.wantsToWait = wantsToWait
@@ -259,8 +261,15 @@ export class OriginWrites {
 
 const NO_LOAD_RESULTS: ReadonlyMap<Buffer, LoadResult> = new Map()
 
-/** Loads the keys that are not cached. */
-async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, LoadResult>> {
+/**
+ * Loads the keys that are not cached, then calls `run` at the time at which none is missing: later, one may have expired,
+ * and would be taken for a key that does not exist.
+ */
+async function withLoaded<Result>(
+  group: Group,
+  keys: readonly Buffer[],
+  run: (loadResults: ReadonlyMap<Buffer, LoadResult>) => Promise<Result>,
+): Promise<Result> {
   const loadResults = new Map<Buffer, LoadResult>()
   const { instant } = group
   instant.refresh()
@@ -270,8 +279,7 @@ async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, 
       const loadResult = loadResults.get(key)
       return group.wouldLoad(key, 0, key.length, true) && (loadResult === undefined || loadResult.fenced)
     })
-    if (missing.length === 0) return loadResults
-    instant.refresh()
+    if (missing.length === 0) return await run(loadResults)
     const waitedMs = instant.monotonicMs - since
     const loads = missing.map(
       (key) => new Promise<LoadResult>((resolve) => group.load(key, resolve, true, waitedMs)),
@@ -280,6 +288,7 @@ async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, 
       if (loadResult.error !== undefined) throw new Error(loadResult.error)
       loadResults.set(missing[i], loadResult)
     }
+    instant.refresh()
   }
   throw new Error(CHANGED_IN_EACH)
 }
