@@ -103,3 +103,20 @@ test('the list is extended node by node: nothing is lost, and then all own keys'
   for (const { client } of [...longer, third])
     expect(Number((await fields(client)).cluster_slots_owned)).toBeGreaterThan(4000)
 })
+
+test('a chain of lists: the nodes that have divided the keys in two ways say so', async () => {
+  const ports = await freePorts(3)
+  const names = ports.map((port) => `127.0.0.1:${port}`)
+  const [a, b, c] = names
+  const nodes = await Promise.all([[a, b], names, [b, c]].map((list, i) => start(ports[i], list)))
+  const problemOf = async (node: Started): Promise<string> => (await fields(node.client)).cluster_problem
+  const conflict = 'have divided the keys among different members'
+  // The node in the middle can only be with one of the others.
+  const isTold = async (): Promise<boolean> => {
+    const [first, middle, last] = await Promise.all(nodes.map(problemOf))
+    return middle.includes(conflict) && (first.includes(conflict) || last.includes(conflict))
+  }
+  await poll(isTold, 'both sides to say so')
+  for (const { warnings } of nodes)
+    await poll(() => warnings.some((each) => each.includes('members disagree')), 'the warning')
+})

@@ -61,14 +61,14 @@ export class Derived {
   }
 
   /** See `listDifferences`. A list that differs may be received later than its fingerprint. */
-  listDifferences(own: MemberNames): ListDifference[] {
+  listDifferences(own: MemberNames, epoch: number): ListDifference[] {
     if (this.#hasSameLists) return []
     this.#hasSameLists = true
     for (const { state, health } of this.#peers.values()) {
       const { list = '' } = state.message ?? {}
       if (health.isAlive && list !== '' && list !== own.fingerprint) this.#hasSameLists = false
     }
-    return listDifferences(this.#peers, own)
+    return listDifferences(this.#peers, own, epoch)
   }
 
   isIn(view: View, name: string): boolean {

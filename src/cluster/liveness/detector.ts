@@ -306,7 +306,7 @@ export class Detector {
 
   /** Peers that list other members than this node. */
   listDifferences(): ListDifference[] {
-    return this.#derived.listDifferences(this.#listed)
+    return this.#derived.listDifferences(this.#listed, this.view.epoch)
   }
 
   /** The names of live peers that compute other owners of the slots: they run another version of the program. */

@@ -155,12 +155,18 @@ export function membersOf(names: Iterable<string>, self: Member, peers: Peers): 
   })
 }
 
-/** How the lists of the peers that are alive differ from this node's. */
-export function listDifferences(peers: Peers, own: MemberNames): ListDifference[] {
+/**
+ * How the lists of the peers that are alive differ from this node's.
+ *
+ * @param epoch that of this node's view
+ */
+export function listDifferences(peers: Peers, own: MemberNames, epoch: number): ListDifference[] {
   const differences: ListDifference[] = []
   for (const [name, { health, state }] of peers) {
     const list = health.isAlive && !state.message?.leaving ? state.otherList(own) : undefined
-    if (list !== undefined) differences.push({ name, lacks: own.without(list), adds: list.without(own) })
+    if (list === undefined) continue
+    const hasOtherView = state.message !== undefined && state.message.epoch !== epoch
+    differences.push({ name, lacks: own.without(list), adds: list.without(own), hasOtherView })
   }
   return differences
 }

@@ -73,14 +73,20 @@ export class ListAgreement {
 
   get #listProblem(): string | undefined {
     const { differences, clock, timeout, lists } = this.#options
-    const found = differences().map(textOf)
+    const differing = differences()
+    const found = differing.map(textOf)
     const now = clock.now()
     for (const [name, at] of this.#unlisted) {
       if (now - at >= timeout || lists(name)) this.#unlisted.delete(name)
       else found.push(`${name} takes part but is not in the list of this node`)
     }
     if (found.length === 0) return undefined
-    return `members disagree about who belongs to the cluster: ${found.slice(0, SHOWN).join('; ')}: only nodes that all members list own keys, give all nodes the same list`
+    const others = differing.filter(({ hasOtherView }) => hasOtherView).map(({ name }) => name)
+    const consequence =
+      others.length === 0
+        ? 'only nodes that all members list own keys'
+        : `${shown(others)} and this node have divided the keys among different members, so that a key may have two owners with different values`
+    return `members disagree about who belongs to the cluster: ${found.slice(0, SHOWN).join('; ')}: ${consequence}, give all nodes the same list`
   }
 }
 

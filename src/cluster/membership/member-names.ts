@@ -8,6 +8,8 @@ export interface ListDifference {
   /** Names that this node lists and the peer does not, and the reverse. */
   readonly lacks: readonly string[]
   readonly adds: readonly string[]
+  /** Whether the peer has divided the slots among other members than this node has. */
+  readonly hasOtherView: boolean
 }
 
 export class MemberNames {
