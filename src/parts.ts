@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { type Clock, systemClock, systemTimers } from './bytes/clock.ts'
+import { type Clock, SteadyClock, systemClock, systemTimers } from './bytes/clock.ts'
 import { Hasher, randomSeed } from './bytes/hash.ts'
 import { Instant } from './bytes/instant.ts'
 import { Cluster } from './cluster/cluster.ts'
@@ -141,7 +141,8 @@ export function createParts(config: NodeConfig, options: NodeOptions): NodeParts
       membership: createMembership(config.cluster.membership),
       groups,
       runId,
-      clock,
+      // With the system's clock, a member that is gone would count as heard of until the clock is where it was.
+      clock: new SteadyClock(clock, () => performance.now()),
       instant,
       hasher,
       timers: systemTimers,

@@ -18,6 +18,36 @@ export interface Timers {
 /** The system clock. */
 export const systemClock: Clock = { now: () => Date.now() }
 
+/**
+ * A clock for durations. It shows what another clock shows, until that is set back: then it goes on, by what has passed
+ * meanwhile. A clock that jumps ahead is followed: after a pause of the whole machine that may be all that tells.
+ */
+export class SteadyClock implements Clock {
+  readonly #clock: Clock
+  readonly #elapsed: () => number
+  #last: number
+  #lastElapsed: number
+  /** By how much this clock is ahead of the other one. */
+  #ahead = 0
+
+  /** @param elapsed a monotonic time in ms, by which the time since the last reading is known when the clock is set back */
+  constructor(clock: Clock, elapsed: () => number = () => 0) {
+    this.#clock = clock
+    this.#elapsed = elapsed
+    this.#last = clock.now()
+    this.#lastElapsed = elapsed()
+  }
+
+  now(): number {
+    const now = this.#clock.now()
+    const elapsed = this.#elapsed()
+    if (now < this.#last) this.#ahead += this.#last - now + Math.round(elapsed - this.#lastElapsed)
+    this.#last = now
+    this.#lastElapsed = elapsed
+    return now + this.#ahead
+  }
+}
+
 /** The longest delay of a Node.js timer, 25 days. Node.js runs a timer with a longer one after 1 ms. */
 export const MAX_TIMER_MS = 2 ** 31 - 1
 

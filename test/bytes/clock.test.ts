@@ -1,5 +1,12 @@
 import { expect, test, vi } from 'vitest'
-import { delay, ManualClock, systemClock, systemTimers, waitAtMost } from '../../src/bytes/clock.ts'
+import {
+  delay,
+  ManualClock,
+  SteadyClock,
+  systemClock,
+  systemTimers,
+  waitAtMost,
+} from '../../src/bytes/clock.ts'
 
 test('the system clock returns milliseconds since the epoch', () => {
   const before = Date.now()
@@ -103,4 +110,22 @@ test('waiting at most a time ends with the time, whatever the promise does later
   clock.advance(10)
   await waiting
   reject(new Error('late'))
+})
+
+test('a steady clock goes on while its clock is set back, and follows one that jumps ahead', () => {
+  const clock = new ManualClock(1000)
+  let elapsed = 0
+  const steady = new SteadyClock(clock, () => elapsed)
+  const pass = (ms: number, now: number): number => {
+    elapsed += ms
+    clock.set(now)
+    return steady.now()
+  }
+  expect(steady.now()).toBe(1000)
+  expect(pass(10, 1010)).toBe(1010)
+  expect(pass(5.2, 500)).toBe(1015)
+  expect(pass(20, 520)).toBe(1035)
+  expect(pass(1, 5521)).toBe(6036)
+  expect(pass(7, 0)).toBe(6043)
+  expect(pass(0, 0)).toBe(6043)
 })

@@ -41,7 +41,7 @@ interface Pass {
 
 export class FlushRelay {
   readonly #options: FlushRelayOptions
-  /** By member: when slots were last released to it, ms since the epoch. */
+  /** By member: when slots were last released to it, ms of the monotonic time. */
   readonly #releasedAt = new Map<string, number>()
   readonly #passing = new Set<Pass>()
   /** The number of flushes that began here and were passed on. */
@@ -52,7 +52,7 @@ export class FlushRelay {
   }
 
   released(to: string): void {
-    this.#releasedAt.set(to, this.#options.instant.now)
+    this.#releasedAt.set(to, this.#options.instant.monotonicMs)
   }
 
   /** A member has died, restarted or left: its successor received nothing from this node. */
@@ -68,7 +68,7 @@ export class FlushRelay {
     // No node has such a name.
     const next = path.length === 0 ? [self, `#${++this.#begun}`] : [...path, self]
     for (const [name, at] of this.#releasedAt) {
-      if (instant.now - at > relayMs) this.#releasedAt.delete(name)
+      if (instant.monotonicMs - at > relayMs) this.#releasedAt.delete(name)
       else if (!path.includes(name)) void this.#pass({ to: name, from: path.join(' ') }, group, tags, next)
     }
   }

@@ -146,13 +146,13 @@ export class Relocation {
     const { takeover, handover } = this
     if (takeover.received !== this.#received) {
       this.#received = takeover.received
-      this.#receivedAt = instant.now
+      this.#receivedAt = instant.monotonicMs
     }
     return {
       name: self,
       size: store.size,
       received: takeover.received,
-      quietMs: instant.now - this.#receivedAt,
+      quietMs: instant.monotonicMs - this.#receivedAt,
       sent: handover.sent.ofAll(store),
       taken: takeover.taken.ofAll(store),
       sendsTo: handover.sendsTo,
