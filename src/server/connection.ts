@@ -51,7 +51,10 @@ const PEER_OUTPUT_BYTES = 1024 * 1024
 /** Replies are sent once they have this many bytes, even if the input chunk is not completely served. */
 const FLUSH_FROM_BYTES = 64 * 1024
 
-/** The socket is paused while this many received bytes may contain requests that have not run. */
+/**
+ * The socket is paused while this many received bytes may contain requests that have not run. What arrives behind a command
+ * that waits for keys has the limit of `client-query-buffer-limit` instead, as in Redis.
+ */
 const MAX_UNSERVED_BYTES = 65_536
 
 /** The output limit before authentication (Redis: its reply buffer plus 1 KiB). */
@@ -213,6 +216,11 @@ export class Connection extends ClientState implements Client, Served, InputRead
     }
     if (this.#closing) return
     this.#decoder.feed(bytes, length)
+    // Nothing is decoded while a command waits for keys.
+    if (this.#decoder.overflow && this.waits.size !== 0) {
+      this.#failProtocol()
+      return
+    }
     this.#unserved += length
     // Otherwise Node.js may read megabytes from one socket before any other is served.
     if (this.#unserved >= MAX_UNSERVED_BYTES) this.#pauseReading(true)
@@ -358,8 +366,9 @@ export class Connection extends ClientState implements Client, Served, InputRead
     const isBlocked = stalled || this.#isFull
     const hasMore = !isBlocked && (this.#delayed.length !== 0 || this.#decoded === REQUEST)
     if (!isBlocked && !hasMore) this.#unserved = 0
-    // Only then, even if it waits: a socket that is not read does not report that its client is gone.
-    this.#pauseReading(this.#unserved >= MAX_UNSERVED_BYTES && !this.#closing)
+    // Only then, and not while a command waits for keys, which may be for ever: a socket that is not read does not report that
+    // its client is gone.
+    this.#pauseReading(this.#unserved >= MAX_UNSERVED_BYTES && this.waits.size === 0 && !this.#closing)
     if (this.#ended) this.#endWaits()
     if (this.#ended && !isBlocked && !hasMore) this.#closing = true
     if (this.#closing) this.#finish()
