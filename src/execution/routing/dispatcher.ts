@@ -285,8 +285,8 @@ export class Dispatcher implements ForwardedRequests {
     const { cluster, context } = this.#parts
     const { instant } = context
     instant.refresh()
-    if (forwarded.waitsSince === 0) forwarded.waitsSince = instant.now
-    const waited = instant.now - forwarded.waitsSince
+    if (forwarded.waitsSince === 0) forwarded.waitsSince = instant.monotonicMs
+    const waited = instant.monotonicMs - forwarded.waitsSince
     if (waited > mostMs) return false
     const wait = Math.min(LONGEST_WAIT, Math.max(FIRST_WAIT, waited))
     cluster.after(wait, () => this.#sendToOwners(forwarded, request))

@@ -76,7 +76,7 @@ export class ForwardedRequest implements Receiver {
    * See `Dispatcher`.
    */
   isCoordinated = false
-  /** When this node first had to wait for an owner, ms since the epoch; 0: never. */
+  /** When this node first had to wait for an owner, ms of the monotonic time; 0: never. */
   waitsSince = 0
   /** The index of the only node that can answer it; `undefined`: the owners of its keys can. */
   member: number | undefined
