@@ -11,6 +11,11 @@ import type { Block, BlockCommand } from './block.ts'
 /** Commands that set or remove their keys regardless of their values; SET only without a condition. */
 const REPLACING: ReadonlySet<string> = new Set('set setex psetex mset del unlink'.split(' '))
 
+/** Whether a command of a block needs no values, and leaves none of those that its keys had. */
+export function isReplacing({ command, args }: BlockCommand): boolean {
+  return REPLACING.has(command.fullName) && command.isRepeatable(args)
+}
+
 interface NeededKey {
   readonly group: Group
   readonly key: Buffer
@@ -100,8 +105,7 @@ export class BlockLoads {
       if (group.flights === undefined || positions.length === 0) continue
       const loadsFirst = this.#loadsFirst(entry)
       if (!command.loadsThrough && !loadsFirst) {
-        const isReplacing = REPLACING.has(command.fullName) && command.isRepeatable(args)
-        if (isReplacing && group.writes?.mode !== 'refuse') note(replaced, group, args, positions)
+        if (isReplacing(entry) && group.writes?.mode !== 'refuse') note(replaced, group, args, positions)
         continue
       }
       let misses = 0

@@ -10,11 +10,13 @@
  *    the origin has not accepted replies with the error of the origin instead.
  */
 
+import { copyEntry, type Entry } from '../../commands/keys/entry.ts'
 import type { Client } from '../../commands/spec/client.ts'
 import type { Group } from '../../group/group.ts'
 import type { Watch } from '../../group/watches/watched-keys.ts'
 import type { WriteOutcome, Writes } from '../../group/writes/writes.ts'
 import { errorReply, isErrorReply } from '../../resp/reply.ts'
+import { NULL_REF } from '../../store/arena.ts'
 import type { Runner } from '../runner.ts'
 import { applyOutcome, type Change, type Retimed, retime } from '../writing/changes.ts'
 import { dryRun } from '../writing/dry-run.ts'
@@ -27,6 +29,7 @@ import {
   writeError,
 } from '../writing/origin-writes.ts'
 import type { Block, BlockCommand } from './block.ts'
+import { isReplacing } from './block-loads.ts'
 import type { BlockRunner } from './block-run.ts'
 
 /** A group that writes, its keys in the block, and what becomes of them. */
@@ -36,9 +39,15 @@ interface WritingGroup {
   /** By the key as latin1. */
   readonly keys: Map<string, Buffer>
   readonly scratch: { group: Group | undefined }
-  /** By key: whether the command that has set it last gives a TTL; whether the last one removes keys that are not cached. */
+  /** By key: whether the command that has set it last gives a TTL. */
   readonly hasTtl: Map<string, boolean>
+  /**
+   * Keys that a command removes or sets whether they are cached or not: they were not loaded, so the origin may have a value
+   * that goes if there is none in the end, whichever command removed it.
+   */
   readonly removed: Set<string>
+  /** By key: the entry that a command has made expire at once. That concerns the cache only. */
+  readonly expired: Map<string, Entry>
   changes: readonly Change[]
   retimed: readonly Retimed[]
   outcome: WriteOutcome | undefined
@@ -75,6 +84,7 @@ export class BlockWrites {
           scratch: { group: undefined },
           hasTtl: new Map(),
           removed: new Set(),
+          expired: new Map(),
           changes: [],
           retimed: [],
           outcome: undefined,
@@ -159,12 +169,13 @@ export class BlockWrites {
       this.#runOnScratch(runner, blocks, client)
       return undefined
     }
-    const { group, keys, hasTtl, removed } = writing
+    const { group, keys, hasTtl, removed, expired } = writing
     const names = [...keys.keys()]
     let refusal: string | undefined
     const result = dryRun(group, [...keys.values()], new Map(), {
       givesTtl: (i) => hasTtl.get(names[i]) === true,
       removesUncached: (i) => removed.has(names[i]),
+      expired: (i) => expired.get(names[i]),
       run: (scratch) => {
         writing.scratch.group = scratch
         refusal = this.#dryRun(at + 1, runner, blocks, client)
@@ -186,14 +197,18 @@ export class BlockWrites {
       const scratch = writing?.scratch.group
       if (writing === undefined || scratch === undefined || positions.length === 0) continue
       if (this.#refusalOf(entry) !== undefined) continue
+      const timed = changesTtl(command) ? entriesOf(scratch, entry) : undefined
       blocks.runOne({ ...entry, group: scratch }, client, true)
       const reply = context.reply.take()
       this.#replies.set(entry, reply)
-      if (isErrorReply(reply) || !changesOrigin(command, args)) continue
+      if (isErrorReply(reply)) continue
+      for (const [name, lasting] of timed ?? []) noteExpired(writing, scratch, name, lasting)
+      if (!changesOrigin(command, args)) continue
       for (const i of positions) {
         const name = args.latin1(i)
         writing.hasTtl.set(name, givesTtl(command, args))
-        if (removesUncached(command)) writing.removed.add(name)
+        writing.expired.delete(name)
+        if (removesUncached(command) || isReplacing(entry)) writing.removed.add(name)
       }
     }
     context.inTransaction = false
@@ -201,3 +216,19 @@ export class BlockWrites {
 }
 
 const NOTHING: Buffer = Buffer.alloc(0)
+
+/** The entries of a command's keys, by key. */
+function entriesOf(scratch: Group, { args, positions }: BlockCommand): Map<string, Entry> {
+  const entries = new Map<string, Entry>()
+  for (const i of positions) {
+    const ref = scratch.store.peek(args.buf, args.start[i], args.end[i])
+    if (ref !== NULL_REF) entries.set(args.latin1(i), copyEntry(scratch, ref))
+  }
+  return entries
+}
+
+/** A command has changed the TTL of an entry: it may be gone. */
+function noteExpired({ keys, expired }: WritingGroup, scratch: Group, name: string, entry: Entry): void {
+  const key = keys.get(name) as Buffer
+  if (scratch.store.peek(key, 0, key.length) === NULL_REF) expired.set(name, entry)
+}

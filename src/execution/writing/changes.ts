@@ -44,6 +44,10 @@ export function retime(group: Group, { key, deadline }: Retimed): void {
   const { store } = group
   const ref = store.peek(key, 0, key.length)
   if (ref === NULL_REF) return
+  if (deadline !== 0 && deadline <= store.now) {
+    store.remove(ref)
+    return
+  }
   store.deadline[0] = deadline
   store.expire(ref)
 }

@@ -1,6 +1,6 @@
 // Dry run: runs a command on a scratch copy of its keys, to learn its reply and what it would write to the origin.
 
-import { copyEntry, putEntry } from '../../commands/keys/entry.ts'
+import { copyEntry, type Entry, putEntry } from '../../commands/keys/entry.ts'
 import { tooLarge } from '../../commands/spec/errors.ts'
 import type { LoadResult } from '../../group/flights/flight.ts'
 import type { Group } from '../../group/group.ts'
@@ -26,6 +26,8 @@ export interface DryRunnable {
   readonly givesTtl: (key: number) => boolean
   /** Whether it removes the key from the origin even if it is not cached. Asked for after `run`. */
   readonly removesUncached: (key: number) => boolean
+  /** The entry that the key had until its TTL was over, if that is why it is gone. Asked for after `run`. */
+  readonly expired?: (key: number) => Entry | undefined
   /** Runs it on the scratch group. */
   readonly run: (group: Group) => Buffer
 }
@@ -48,18 +50,22 @@ export function dryRun(
       const ref = store.peek(key, 0, key.length)
       const old = before[i]?.value
       const givesTtl = command.givesTtl(i)
-      if (ref === NULL_REF) {
+      const expired = ref === NULL_REF ? command.expired?.(i) : undefined
+      if (ref === NULL_REF && expired === undefined) {
         // A value set with a deadline in the past is removed at once.
         const isOver = givesTtl && !isErrorReply(reply)
         if (old !== undefined || isOver || command.removesUncached(i))
           changes.push({ key, value: null, entry: undefined })
         continue
       }
-      const entry = copyEntry(scratch, ref)
+      const entry = expired ?? copyEntry(scratch, ref)
       const { value } = entry
       // A key that was set counts as changed even if its value is the same.
       const isSet = (entry.flags & LOADED) === 0
-      const deadline = (entry.flags & EXPIRES) === 0 ? 0 : Number(entry.deadline)
+      const timed = expired
+        ? { ...entry, flags: entry.flags | EXPIRES, deadline: BigInt(group.store.now) }
+        : entry
+      const deadline = (timed.flags & EXPIRES) === 0 ? 0 : Number(timed.deadline)
       if (!isSet && old !== undefined && sameValue(old, value)) {
         if (deadline !== before[i]?.deadline) retimed.push({ key, deadline })
         continue
@@ -71,7 +77,7 @@ export function dryRun(
         key,
         value,
         before: replaced,
-        entry,
+        entry: timed,
         deadline: givesTtl ? Number(entry.deadline) : undefined,
       })
     }

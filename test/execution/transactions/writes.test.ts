@@ -242,6 +242,26 @@ test('a group that refuses writes: each write replies with the error', async () 
   expect(replies[1]).toBe('1')
 })
 
+describe.each<WriteMode>(['through', 'behind'])('write: %s', (mode) => {
+  test.each([
+    [['SET a 7', 'GETDEL a'], ['OK', '7'], 'nothing'],
+    [['SET a 7', 'RENAME a b', 'DEL b'], ['OK', 'OK', 1], 'nothing'],
+    [['MSET a 7 b 8', 'GETDEL a', 'GETDEL b'], ['OK', '7', '8'], 'nothing'],
+    [['SET a 7', 'EXPIRE a -1', 'GET a'], ['OK', 1, null], '7'],
+    [['SET a 7 EX 100', 'PEXPIREAT a 1', 'SET b 1'], ['OK', 1, 'OK'], '7'],
+    [['SET a 7', 'EXPIRE a -1', 'DEL a'], ['OK', 1, 0], 'nothing'],
+    [['SET a 7', 'EXPIRE a -1', 'SET a 8'], ['OK', 1, 'OK'], '8'],
+    [['GET a', 'EXPIRE a -1', 'SET b 1'], ['5', 1, 'OK'], '5'],
+    [['INCR a', 'EXPIRE a -1', 'SET b 1'], [6, 1, 'OK'], '6'],
+  ])('a block on keys that are not cached: %j', async (lines, replies, left) => {
+    const { harness, source } = node(mode)
+    source.values.set('a', '5')
+    expect(await block(harness.client, ...lines)).toEqual(replies)
+    await Promise.all(harness.groups.map((group) => group.close(1000)))
+    expect(source.values.get('a') ?? 'nothing').toBe(left)
+  })
+})
+
 test('any block: replies, cache and origin are those of the commands one by one', async () => {
   const key = fc.constantFrom('a', 'b')
   const command = fc.oneof(
