@@ -45,14 +45,20 @@ function bitField(c: Context, isReadOnly: boolean): void {
   }
   const ref = isReadOnly ? c.read(1) : c.find(1)
   if (ref !== NULL_REF && !c.holds(ref, ValueType.STRING)) return
-  if (length === 0) locate(c, ref)
+  const grows = length > (ref === NULL_REF ? 0 : c.store.valueLength(ref))
+  if (!grows) locate(c, ref)
   else if (growString(c, ref, length) === NULL_REF) return
   c.reply.array(operations.length)
+  let isChanged = false
   for (const operation of operations) {
     const isNarrow = operation.bits <= MAX_NARROW && isSmall(operation.operand)
-    if (isNarrow) runNarrow(c, operation)
-    else runWide(c, operation)
+    const changes = isNarrow ? runNarrow(c, operation) : runWide(c, operation)
+    isChanged ||= changes
   }
+  if (grows || length === 0) return
+  // If nothing changes, no watch breaks. As in Redis, the string is not an integer to OBJECT ENCODING any more.
+  if (isChanged) growString(c, ref, length)
+  else c.store.records.markRaw(ref)
 }
 
 /** Locates the value to read; a missing key has none. */
@@ -71,14 +77,15 @@ function isSmall(n: bigint): boolean {
   return n <= MAX_OPERAND && n >= -MAX_OPERAND
 }
 
-function runNarrow({ reply, store }: Context, operation: Operation): void {
+/** Returns whether the string has changed. */
+function runNarrow({ reply, store }: Context, operation: Operation): boolean {
   const { kind, signed, bits, offset, overflow } = operation
   const { bytes, valueStart, valueEnd } = store.records
   const raw = readField(bytes, valueStart, valueEnd, offset, bits)
   const old = signed && raw >= 2 ** (bits - 1) ? raw - 2 ** bits : raw
   if (kind === 'get') {
     reply.integer(old)
-    return
+    return false
   }
   const operand = Number(operation.operand)
   // Redis takes the operand of SET for an unsigned number: a negative one counts as too large, not as too small.
@@ -87,10 +94,11 @@ function runNarrow({ reply, store }: Context, operation: Operation): void {
   const value = settle(wanted, bits, signed, overflow, isHuge)
   if (Number.isNaN(value)) {
     reply.null()
-    return
+    return false
   }
   writeField(bytes, valueStart, offset, bits, value < 0 ? value + 2 ** bits : value)
   reply.integer(kind === 'set' ? old : value)
+  return value !== old
 }
 
 /**
@@ -102,23 +110,25 @@ function isFarBelow(operand: bigint, bits: number): boolean {
   return bits < 64 && BigInt.asIntN(64, room) !== room
 }
 
-function runWide({ reply, store }: Context, operation: Operation): void {
+/** The same for fields and operands of any size. */
+function runWide({ reply, store }: Context, operation: Operation): boolean {
   const { kind, signed, bits, offset, operand, overflow } = operation
   const { bytes, valueStart, valueEnd } = store.records
   const raw = readWideField(bytes, valueStart, valueEnd, offset, bits)
   const old = signed ? BigInt.asIntN(bits, raw) : raw
   if (kind === 'get') {
     reply.bigint(old)
-    return
+    return false
   }
   const isHuge = kind === 'set' && (signed ? isFarBelow(operand, bits) : operand < 0n)
   const value = settleWide(kind === 'set' ? operand : old + operand, bits, signed, overflow, isHuge)
   if (value === undefined) {
     reply.null()
-    return
+    return false
   }
   writeWideField(bytes, valueStart, offset, bits, BigInt.asUintN(bits, value))
   reply.bigint(kind === 'set' ? old : value)
+  return value !== old
 }
 
 /** All operations; `undefined` after an error reply. */

@@ -31,7 +31,7 @@ export function moveElement(c: Context, source: Ref, fromLeft: boolean, toLeft: 
   if (!hasRoom(c, target, 2, element.length, 1)) return false
   c.reply.bulk(element, 0, element.length)
   if (length === 1) collections.finish(source, 0)
-  else lists.remove(source, fromLeft ? 0 : length - 1)
+  else collections.noteChange(lists.remove(source, fromLeft ? 0 : length - 1))
   // Creating a record, and finishing one, may move or evict others: the source is complete by now.
   const list = target === NULL_REF ? createCollection(c, 2, ValueType.LIST) : target
   const pushed = lists.push(list, toLeft, element, 0, element.length)

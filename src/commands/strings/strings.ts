@@ -304,7 +304,11 @@ function getAndExpire(c: Context): void {
   const mark = reply.mark()
   c.replyValue(ref)
   if (options === 0) return
-  if ((options & PERSIST) !== 0) store.deadline[0] = 0
+  if ((options & PERSIST) !== 0) {
+    // As after PERSIST, no watch breaks.
+    if (store.records.deadline(ref) === 0) return
+    store.deadline[0] = 0
+  }
   if ((options & (EXAT | PXAT)) !== 0 && store.deadline[0] <= c.instant.ms[0]) {
     store.remove(ref)
     return
