@@ -36,6 +36,8 @@ interface PendingBlock {
   args: Args
   /** When it began, ms of the monotonic clock. */
   readonly since: number
+  /** Why commands that need loads do not run, although those on groups that write to their origin have. */
+  lateError?: string | undefined
   /** The span, which begins with the first load; `undefined`: nothing is loaded, or it is not traced. */
   span?: Traced | undefined
   /** Takes the reply; `undefined`: the reply is not deferred. */
@@ -137,21 +139,12 @@ export class BlockExecution {
     writes: BlockWrites,
     pulls: Promise<unknown> | undefined,
   ): Promise<void> {
-    const { instant } = this.#context
     const { watch, loads, client } = pending
     await pulls
     await writes.exclusive(watch, async () => {
       let error: string | undefined
-      const load = (): Promise<string | undefined> | undefined => {
-        instant.refresh()
-        let isLoading = false
-        const loaded = new Promise<string | undefined>((resolve) => {
-          isLoading = loads.begin(instant.monotonicMs - pending.since, resolve)
-        })
-        return isLoading ? loaded : undefined
-      }
       // The block runs at the time at which no key is missing: later, one may have expired.
-      for (let loaded = load(); loaded !== undefined; loaded = load()) {
+      for (let loaded = this.#nextLoads(pending); loaded !== undefined; loaded = this.#nextLoads(pending)) {
         error = await loaded
         if (error !== undefined) break
       }
@@ -164,9 +157,27 @@ export class BlockExecution {
         error = await writes
           .write(this.#runner, this.#blocks, client)
           .catch((fault) => this.#faultOf(pending, fault))
+        // Keys of other groups may have expired while the origins were written to.
+        loads.partlyRun()
+        for (let loaded = this.#nextLoads(pending); loaded !== undefined; loaded = this.#nextLoads(pending)) {
+          pending.lateError = await loaded
+          if (pending.lateError !== undefined) break
+        }
+        loads.storeTemporarily()
       }
       this.#finish(pending, error, writes)
     })
+  }
+
+  /** Loads the keys that are missing now. Resolves to an error; `undefined`: none is missing. */
+  #nextLoads({ loads, since }: PendingBlock): Promise<string | undefined> | undefined {
+    const { instant } = this.#context
+    instant.refresh()
+    let isLoading = false
+    const loaded = new Promise<string | undefined>((resolve) => {
+      isLoading = loads.begin(instant.monotonicMs - since, resolve)
+    })
+    return isLoading ? loaded : undefined
   }
 
   #faultOf({ exec }: PendingBlock, fault: unknown): string {
@@ -185,11 +196,17 @@ export class BlockExecution {
     })
   }
 
-  #run({ block, client, isSilent, loads, watch }: PendingBlock, writes?: BlockWrites): void {
+  #run({ block, client, isSilent, loads, watch, lateError }: PendingBlock, writes?: BlockWrites): void {
     watch?.release()
     if (writes === undefined) loads.storeTemporarily()
     else writes.apply()
-    const replyOf = writes && ((entry: BlockCommand): Buffer | undefined => writes.replyOf(entry))
+    const lateReply = lateError === undefined ? undefined : errorReply(lateError)
+    const replyOf =
+      writes &&
+      ((entry: BlockCommand): Buffer | undefined => {
+        const needsLoad = entry.group.flights !== undefined && entry.positions.length > 0
+        return writes.replyOf(entry) ?? (needsLoad ? lateReply : undefined)
+      })
     this.#blocks.run(block, { client, isSilent }, (entry) => loads.isCounted(entry), replyOf)
   }
 

@@ -33,6 +33,8 @@ export class BlockLoads {
   /** Reads whose keys were counted as hits and misses already, when their loads began. */
   readonly #counted = new Set<BlockCommand>()
   #attempts = 0
+  /** Whether the commands on groups that write to their origin have run. */
+  #isPartlyRun = false
 
   /**
    * @param loadsFirst whether a command needs the values of its keys before it runs
@@ -51,6 +53,15 @@ export class BlockLoads {
   /** Whether the reads of a command are counted as hits and misses already. */
   isCounted(entry: BlockCommand): boolean {
     return this.#counted.has(entry)
+  }
+
+  /** The commands on groups that write to their origin have run: only the keys of the others are still needed. */
+  partlyRun(): void {
+    this.#isPartlyRun = true
+  }
+
+  #hasRun({ writes }: Group): boolean {
+    return this.#isPartlyRun && writes !== undefined
   }
 
   /**
@@ -84,8 +95,9 @@ export class BlockLoads {
 
   /** Stores values with a TTL of 0 until the end of this millisecond; to be called right before the block runs. */
   storeTemporarily(): void {
-    for (const keys of this.#needed.values()) {
-      for (const { group, key, result } of keys.values()) {
+    for (const [group, keys] of this.#needed) {
+      if (this.#hasRun(group)) continue
+      for (const { key, result } of keys.values()) {
         if (!result?.value || !hasZeroTtl(result) || !group.wouldLoad(key, 0, key.length, true)) continue
         const { store, watchedKeys } = group
         store.deadline[0] = store.now
@@ -102,7 +114,7 @@ export class BlockLoads {
     const replaced = new Map<Group, Set<string>>()
     for (const entry of this.#block) {
       const { command, args, group, positions } = entry
-      if (group.flights === undefined || positions.length === 0) continue
+      if (group.flights === undefined || positions.length === 0 || this.#hasRun(group)) continue
       const loadsFirst = this.#loadsFirst(entry)
       if (!command.loadsThrough && !loadsFirst) {
         if (isReplacing(entry) && group.writes?.mode !== 'refuse') note(replaced, group, args, positions)

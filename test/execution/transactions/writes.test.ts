@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { BadRequest, type Origin } from '../../../src/group/origin.ts'
 import { defaultWrites, type WriteMode } from '../../../src/group/writes/writes.ts'
 import { Harness, type HarnessClient } from '../../support/harness.ts'
+import { poll } from '../../support/poll.ts'
 import type { RedisReply } from '../../support/resp.ts'
 
 /** An origin in memory, which refuses to store or remove the keys in `refused`. */
@@ -306,4 +307,49 @@ test('any block: replies, cache and origin are those of the commands one by one'
     ),
     { numRuns: 300 },
   )
+})
+
+describe('a key of another group expires while the origin is written to', () => {
+  /** A group that writes to its origin beside one that does not, whose values are 41, with this TTL. */
+  function beside(
+    ttlMs: number,
+    load: () => string | null = () => '41',
+  ): { harness: Harness; source: Source } {
+    const source = new Source()
+    const harness = new Harness({
+      groups: {
+        users: { origin: source, writes: { ...defaultWrites, mode: 'through' } },
+        other: { origin: load, ttlMs, jitter: 0 },
+      },
+    })
+    return { harness, source }
+  }
+
+  async function slowBlock(harness: Harness, source: Source, ms: number): Promise<RedisReply> {
+    let open = (): void => undefined
+    source.gate = new Promise((pass) => {
+      open = pass
+    })
+    const replies = block(harness.client, 'SET a 1', 'SELECT other', 'INCR n', 'GET n', 'SELECT users')
+    await poll(() => source.calls.some((call) => call.startsWith('store')), 'the write')
+    harness.clock.advance(ms)
+    open()
+    return replies
+  }
+
+  test('it is loaded again', async () => {
+    const { harness, source } = beside(50)
+    expect(await slowBlock(harness, source, 100)).toEqual(['OK', 'OK', 42, '42', 'OK'])
+  })
+
+  test('if that fails, its commands reply with the error, and the write has happened', async () => {
+    let loads = 0
+    const { harness, source } = beside(50, () => {
+      if (loads++ > 0) throw new BadRequest('no')
+      return '41'
+    })
+    const error = 'ORIGIN other: no'
+    expect(shown(await slowBlock(harness, source, 100))).toEqual(['OK', 'OK', error, error, 'OK'])
+    expect(await harness.call('GET', 'a')).toBe('1')
+  })
 })
