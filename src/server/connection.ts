@@ -177,7 +177,8 @@ export class Connection extends ClientState implements Client, Served, InputRead
 
   get heldBytes(): number {
     if (this.isGone) return 0
-    return this.outputBufferBytes + this.queryBufferBytes + (this.transaction?.bytes ?? 0)
+    const { transaction, watch } = this
+    return this.outputBufferBytes + this.queryBufferBytes + (transaction?.bytes ?? 0) + (watch?.bytes ?? 0)
   }
 
   /** The MONITOR feed is not slowed down by backpressure: it has the limit for pub/sub (as in Redis). */

@@ -1,4 +1,4 @@
-// Clients that sent without an end what is only kept: the commands of a transaction, one long request.
+// Clients that sent without an end what is only kept: the commands of a transaction, watched keys, one long request.
 
 import { afterEach, expect, test } from 'vitest'
 import { type Peer, TestServer } from '../support/server.ts'
@@ -47,6 +47,21 @@ test('a transaction that is never executed', async () => {
   expect(running.server.stats.evictedClients).toBe(1)
   await other.exchange('PING\r\n', '+PONG\r\n')
   await small.exchange('EXEC\r\n', '*1\r\n+OK\r\n')
+})
+
+test('keys that are watched', async () => {
+  const peer = await start()
+  const [small, other] = [await running.connect(), await running.connect()]
+  await small.exchange('WATCH a b\r\n', '+OK\r\n')
+  for (let i = 0; i < 24; i++) {
+    const keys = Array.from({ length: 1000 }, (_, j) => `key:${1000 * i + j}`)
+    await peer.exchange(`WATCH ${keys.join(' ')}\r\n`, '+OK\r\n')
+  }
+  await untilClients(2)
+  expect(running.server.stats.evictedClients).toBe(1)
+  await other.exchange('SET a 1\r\n', '+OK\r\n')
+  await small.exchange('MULTI\r\nEXEC\r\n', '+OK\r\n*-1\r\n')
+  expect(held()).toBe(0)
 })
 
 test('requests that are never complete, each within its limit', async () => {

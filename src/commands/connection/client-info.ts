@@ -22,6 +22,7 @@ interface Shown {
   /** Commands queued in a transaction, -1: there is none; and their bytes. */
   readonly queued: number
   readonly queuedBytes: number
+  readonly watchedBytes: number
   readonly queryBytes: number
   readonly outputBytes: number
   readonly pending: number
@@ -36,7 +37,7 @@ interface Shown {
 
 /** The line of Redis 7.2 without its line break. Features that do not exist have the value of a client not using them. */
 function infoLine(shown: Shown): string {
-  const { queryBytes, outputBytes, queuedBytes, lastCommand } = shown
+  const { queryBytes, outputBytes, queuedBytes, watchedBytes, lastCommand } = shown
   const fields = [
     `id=${shown.id}`,
     `addr=${shown.address}`,
@@ -60,7 +61,7 @@ function infoLine(shown: Shown): string {
     'obl=0',
     `oll=${shown.pending}`,
     `omem=${outputBytes}`,
-    `tot-mem=${CONNECTION_BYTES + queryBytes + outputBytes + queuedBytes}`,
+    `tot-mem=${CONNECTION_BYTES + queryBytes + outputBytes + queuedBytes + watchedBytes}`,
     `events=${shown.closing ? '' : 'r'}${outputBytes > 0 ? 'w' : ''}`,
     `cmd=${lastCommand === '' ? 'NULL' : lastCommand}`,
     `user=${shown.userName}`,
@@ -86,6 +87,7 @@ export function clientInfo(c: Context, client: Client): string {
     group: c.host.groups.indexOf(client.group),
     queued: transaction?.size ?? -1,
     queuedBytes: transaction?.bytes ?? 0,
+    watchedBytes: client.watch?.bytes ?? 0,
     queryBytes: client.queryBufferBytes + (client === c.client ? requestBytes(c.args) : 0),
     outputBytes: client.outputBufferBytes,
     pending: client.pending.size,
@@ -112,6 +114,7 @@ export function httpClientInfo(client: HttpClient): string {
     group: -1,
     queued: -1,
     queuedBytes: 0,
+    watchedBytes: 0,
     queryBytes: 0,
     outputBytes: client.unsentBytes,
     pending: client.activeRequests,

@@ -4,6 +4,7 @@ import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Peer } from '../../cluster/links/peer.ts'
 import { encodeRequest, tell } from '../../cluster/links/request.ts'
 import type { ClientWatch } from '../../commands/spec/session/transaction.ts'
+import { WATCHED_KEY_BYTES } from '../../group/watches/watched-keys.ts'
 import { OK } from '../../resp/reply.ts'
 
 /**
@@ -12,6 +13,7 @@ import { OK } from '../../resp/reply.ts'
  */
 export class RemoteWatch implements ClientWatch {
   isBroken = false
+  bytes = 0
   readonly peer: Peer
   readonly link: Link
   readonly id: string
@@ -28,7 +30,10 @@ export class RemoteWatch implements ClientWatch {
 
   /** Watches keys in a context. `answered` gets an error if the owner did not reply. */
   add(keys: readonly Buffer[], context: number, answered: (error?: string) => void): void {
-    this.#keys.push(...keys)
+    for (const key of keys) {
+      this.#keys.push(key)
+      this.bytes += WATCHED_KEY_BYTES + key.length
+    }
     const receiver: Receiver = {
       replies: (bytes) => {
         if (!bytes.equals(OK)) this.isBroken = true

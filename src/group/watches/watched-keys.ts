@@ -12,6 +12,9 @@ import { Collection, copyValue, sameValue, type Value } from '../../store/value.
 type LastLoad = string | typeof ABSENT | undefined
 const ABSENT = 0
 
+/** Estimated bytes of the objects of one watched key, besides those of the key itself. */
+export const WATCHED_KEY_BYTES = 512
+
 interface WatchedKey {
   readonly hash: Hash
   readonly key: Buffer
@@ -173,6 +176,7 @@ function breakAll({ watches }: WatchedKey): void {
 export class Watch {
   /** A watched key has changed: none is watched any more. */
   isBroken = false
+  bytes = 0
   readonly #keys: { readonly table: WatchedKeys; readonly watched: WatchedKey }[] = []
 
   add(group: { readonly watchedKeys: WatchedKeys }, bytes: Buffer, start: number, end: number): void {
@@ -193,11 +197,13 @@ export class Watch {
   /** Ends the watch. */
   release(): void {
     for (const { table, watched } of this.#keys.splice(0)) table.delete(this, watched)
+    this.bytes = 0
   }
 
   /** Called by the table: a key is watched for this client. */
   added(table: WatchedKeys, watched: WatchedKey): void {
     this.#keys.push({ table, watched })
+    this.bytes += WATCHED_KEY_BYTES + watched.key.length
   }
 
   break(): void {

@@ -17,7 +17,7 @@ export interface Evictable {
   /** CLIENT NO-EVICT. */
   readonly noEvict: boolean
   readonly outputBufferBytes: number
-  /** Bytes of its unread replies, its incomplete request, and the commands queued since MULTI. */
+  /** Bytes of its unread replies, its incomplete request, the commands queued since MULTI, and the keys that it watches. */
   readonly heldBytes: number
   /** Closes it, and drops its replies. */
   evict(): void

@@ -66,6 +66,19 @@ async function calls(node: number, ...lines: string[]): Promise<unknown[]> {
   }
 }
 
+test('very many keys can be watched at another node at once', async () => {
+  const keys = Array.from({ length: 200_000 }, (_, i) => `{${owned[1][0]}}:${i}`)
+  const client = new Redis(cluster.ports[0], { protocol: 2 })
+  try {
+    expect(await client.call('WATCH', keys)).toBe('OK')
+    await clients[2].set(keys[199_999], '1')
+    expect(await client.multi().ping().exec()).toBeNull()
+    await clients[2].del(keys[199_999])
+  } finally {
+    client.disconnect()
+  }
+})
+
 test('a block runs at the owner of its keys, through any node', async () => {
   for (const node of [0, 1, 2]) {
     for (const owner of [0, 1, 2]) {

@@ -16,6 +16,8 @@ export interface Transaction {
 
 /** The keys that a client watches, on this node or at their owner. */
 export interface ClientWatch {
+  /** Bytes of its keys, with an estimate for the objects that hold them. */
+  readonly bytes: number
   /** Whether one of them is known to have changed. */
   readonly isBroken: boolean
   /** Ends the watch. */
