@@ -66,6 +66,13 @@ export class Node extends NodeCalls {
     return this.#parts.settings.shutdownTimeout
   }
 
+  /** The number of keys whose write-behind writes their origins have not accepted yet. */
+  get pendingWrites(): number {
+    let pending = 0
+    for (const { writes } of this.#parts.groups.values()) pending += writes?.pending ?? 0
+    return pending
+  }
+
   /** Where it answers HTTP, once it listens; empty: nowhere. */
   get httpAddresses(): readonly ListenAddress[] {
     return this.#httpAddresses

@@ -100,6 +100,8 @@ function closer(started: { readonly node?: Node }, log: Logger): (cause: string)
   return (cause) => {
     if (isClosing) {
       log.warn(`${cause} again: exiting at once`)
+      const lost = started.node?.pendingWrites ?? 0
+      if (lost > 0) log.error({ lost }, `${lost} keys could not be written to their origins and are lost`)
       process.exit(1)
     }
     isClosing = true

@@ -94,3 +94,16 @@ test.each<[string, Answer]>([
     expect({ level, group, lost }).toEqual({ level: 'error', group: 'users', lost: 50 })
   },
 )
+
+test('a second signal ends the process at once, and the log has the number of lost writes', async () => {
+  const node = await written(new Source(), '10m')
+  const ended = node.terminate()
+  await poll(() => node.log.includes('SIGTERM: closing'), 'the first signal')
+  void node.terminate()
+  expect(await ended).toMatchObject({ code: 1 })
+  const lines = node.log.trimEnd().split('\n').slice(-2)
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ level: 'warn', msg: 'SIGTERM again: exiting at once' }),
+    expect.objectContaining({ level: 'error', lost: 50 }),
+  ])
+})
