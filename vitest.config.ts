@@ -18,7 +18,7 @@ export default defineConfig({
   test: {
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
-    setupFiles: hasOtherRuns ? ['test/support/other-runs.ts'] : [],
+    setupFiles: ['test/support/prefetch-always.ts', ...(hasOtherRuns ? ['test/support/other-runs.ts'] : [])],
     expect: { poll: { timeout: WAIT_MS, interval: 20 } },
     teardownTimeout: 60_000,
     restoreMocks: true,

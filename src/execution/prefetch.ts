@@ -19,8 +19,12 @@ export class Prefetch {
     this.#hasher = hasher
   }
 
-  /** Prepares `requests[from, to)`: hashes argument 1, which is nearly always the key, and prefetches for it. */
+  /**
+   * Prepares `requests[from, to)`: hashes argument 1, which is nearly always the key, and prefetches for it. Nothing for a
+   * store of a few keys: LPUSH to one list took 7 % more CPU time with it.
+   */
   begin(store: Store, requests: readonly Args[], from: number, to: number): void {
+    if (!store.prefetcher.isWorthwhile) return
     const hashes = this.#hashes
     for (let i = from; i < to; i++) {
       const args = requests[i]

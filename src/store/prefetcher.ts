@@ -17,6 +17,8 @@ const STRING_BITS = ValueType.STRING << OWNER_SHIFT
 export const MAX_PREFETCH = 64
 
 export class Prefetcher {
+  /** Fewer entries stay in the processor's cache by themselves. Tests lower it. */
+  static minEntries = 1024
   readonly #arena: Arena
   readonly #index: Index
   eviction: EvictionPolicy
@@ -31,6 +33,11 @@ export class Prefetcher {
     this.#arena = arena
     this.#index = index
     this.eviction = eviction
+  }
+
+  /** Whether there are so many entries that lookups wait for memory. */
+  get isWorthwhile(): boolean {
+    return this.#index.count >= Prefetcher.minEntries
   }
 
   /**
