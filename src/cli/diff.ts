@@ -64,14 +64,21 @@ export async function runningDiffText(loaded: LoadedConfig, login: Login): Promi
   } catch (error) {
     const text = (reason || (error as Error).message).replace(/^ERR /, '').replace(/\.+$/, '')
     const isNode = isAnswering && !text.startsWith('unknown ')
-    throw new ConfigError(
-      `the node at ${place}: ${text}${isNode ? '' : `. ${otherAddressText(loaded, place, setting)}`}`,
-    )
+    const advice = REFUSED_LOGIN.test(text)
+      ? `. ${OTHER_LOGIN}`
+      : isNode
+        ? ''
+        : `. ${otherAddressText(loaded, place, setting)}`
+    throw new ConfigError(`the node at ${place}: ${text}${advice}`)
   } finally {
     clearTimeout(timer)
     client.disconnect()
   }
 }
+
+const REFUSED_LOGIN = /^(WRONGPASS|NOAUTH|NOPERM) /
+const OTHER_LOGIN =
+  'It was asked with the password of this configuration: if the node has another one, give that (--pass), and the user where it is not the default one (--user)'
 
 /** An error reply is a reply: the user may not be allowed to send PING. */
 function unlessReply(error: Error): void {

@@ -96,3 +96,22 @@ test('another server has the port', async () => {
   )
   expect(stderr).toContain('(from --port); if the node listens elsewhere')
 })
+
+test('the password in the file has changed: the error says how to give the one of the node', async () => {
+  const [port] = await freePorts(1)
+  const node = await createNode(
+    { port, requirepass: 'old', groups },
+    { readConfig: async () => resolveConfig({ port, requirepass: 'new', groups }) },
+  )
+  onTestFinished(() => node.close())
+  await node.listen()
+  const options = { cwd: folder.path, env: { ERINYS_HTTP_PORT: '0' } }
+  for (const requirepass of ['new', '']) {
+    writeFileSync(folder.file('erinys.config.json'), JSON.stringify({ port, requirepass, groups }))
+    const { stderr } = await run(['check', '--diff'], options)
+    expect(stderr).toMatch(/: (WRONGPASS|NOAUTH) .*if the node has another one, give that \(--pass\)/)
+    expect(stderr).not.toContain('listens elsewhere')
+  }
+  const { stdout } = await run(['check', '--diff', '--pass', 'old'], options)
+  expect(stdout).toBe(`the node at 127.0.0.1:${port} -> its configuration now\n  requirepass: changed\n`)
+})
