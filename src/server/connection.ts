@@ -426,7 +426,8 @@ export class Connection extends ClientState implements Client, Served, InputRead
     const isReported = !overflow && this.peer === undefined
     this.close(isReported)
     if (overflow) stats.queryBufferDisconnections++
-    else if (isReported) reply.error(`ERR ${error}`)
+    // It may quote a byte of the request.
+    else if (isReported) reply.error(`ERR ${error}`, 'latin1')
     log.debug?.({ client: this.id, address: this.address }, error)
   }
 

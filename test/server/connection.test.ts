@@ -149,6 +149,7 @@ describe('a client that has closed its end', () => {
 describe('a client that breaks the protocol', () => {
   const CASES = [
     ['*2\r\nx3\r\n', "-ERR Protocol error: expected '$', got 'x'\r\n"],
+    ['*1\r\n\xe94\r\n', "-ERR Protocol error: expected '$', got '\xe9'\r\n"],
     ['*x\r\n', '-ERR Protocol error: invalid multibulk length\r\n'],
     ['*2147483648\r\n', '-ERR Protocol error: invalid multibulk length\r\n'],
     ['*1\r\n$-1\r\n', '-ERR Protocol error: invalid bulk length\r\n'],
