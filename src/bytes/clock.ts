@@ -18,6 +18,9 @@ export interface Timers {
 /** The system clock. */
 export const systemClock: Clock = { now: () => Date.now() }
 
+/** Between samples of the monotonic time, ms. */
+const SAMPLE_MS = 100
+
 /**
  * A clock for durations. It shows what another clock shows, until that is set back: then it goes on, by what has passed
  * meanwhile. A clock that jumps ahead is followed: after a pause of the whole machine that may be all that tells.
@@ -25,26 +28,39 @@ export const systemClock: Clock = { now: () => Date.now() }
 export class SteadyClock implements Clock {
   readonly #clock: Clock
   readonly #elapsed: () => number
+  /** What the other clock has shown last. */
   #last: number
-  #lastElapsed: number
+  /** What it showed, and the monotonic time, at the last sample. */
+  #sampledAt: number
+  #sampledElapsed: number
   /** By how much this clock is ahead of the other one. */
   #ahead = 0
 
-  /** @param elapsed a monotonic time in ms, by which the time since the last reading is known when the clock is set back */
+  /** @param elapsed a monotonic time in ms, by which the time that has passed is known when the clock is set back */
   constructor(clock: Clock, elapsed: () => number = () => 0) {
     this.#clock = clock
     this.#elapsed = elapsed
     this.#last = clock.now()
-    this.#lastElapsed = elapsed()
+    this.#sampledAt = this.#last
+    this.#sampledElapsed = elapsed()
   }
 
   now(): number {
     const now = this.#clock.now()
-    const elapsed = this.#elapsed()
-    if (now < this.#last) this.#ahead += this.#last - now + Math.round(elapsed - this.#lastElapsed)
+    // Not at each reading: there are several for each forwarded request.
+    if (now < this.#last || now - this.#sampledAt >= SAMPLE_MS) this.#sample(now)
     this.#last = now
-    this.#lastElapsed = elapsed
     return now + this.#ahead
+  }
+
+  #sample(now: number): void {
+    const elapsed = this.#elapsed()
+    if (now < this.#last) {
+      const passed = Math.round(elapsed - this.#sampledElapsed)
+      this.#ahead += Math.max(this.#last, this.#sampledAt + passed) - now
+    }
+    this.#sampledAt = now
+    this.#sampledElapsed = elapsed
   }
 }
 
