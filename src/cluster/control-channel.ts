@@ -63,7 +63,7 @@ export class ControlChannel {
   }
 
   start(): void {
-    this.#ping()
+    this.#ping(this.#options.clock.now())
   }
 
   stop(): void {
@@ -135,11 +135,12 @@ export class ControlChannel {
     if (peer !== undefined) this.#request(peer)
   }
 
-  #ping(): void {
-    const { detector, timers, pingInterval } = this.#options
-    detector.tick()
+  #ping(dueAt: number): void {
+    const { detector, timers, clock, pingInterval } = this.#options
+    const now = clock.now()
+    detector.tick(now - dueAt)
     this.sendHeartbeats()
-    this.#cancelPing = timers.after(pingInterval, () => this.#ping())
+    this.#cancelPing = timers.after(pingInterval, () => this.#ping(now + pingInterval))
   }
 
   #request(peer: Peer): void {

@@ -26,7 +26,8 @@
 // not reach most of the others: then it was probably itself cut off.
 //
 // TIMERS, ms: the heartbeat interval (set by the caller, by default `timeout` / 4); `timeout`, after which silence is
-// death; probation, from 500 doubling to 30,000 with each failure within 120,000; the lease check, at most `timeout`.
+// death, up to twice that while this node's own heartbeats are late (heartbeats/local-health.ts); probation, from 500
+// doubling to 30,000 with each failure within 120,000; the lease check, at most `timeout`.
 //
 // INVARIANTS
 // - A node that was declared dead learns it (onDeclaredDead) before an event lets it serve.
@@ -54,6 +55,7 @@ import { Derived } from './derived.ts'
 import type { DetectorOptions, PeerReport, View } from './events.ts'
 import { Batch, batchInterval } from './heartbeats/batch.ts'
 import { Exchange } from './heartbeats/exchange.ts'
+import { LocalHealth } from './heartbeats/local-health.ts'
 import type { State } from './heartbeats/own-state.ts'
 import { LeaseCheck } from './lease-check.ts'
 import { LocalView } from './local-view.ts'
@@ -68,6 +70,7 @@ export class Detector {
   readonly #peers: PeerTable
   readonly #declarations: Declarations
   readonly #localView: LocalView
+  readonly #localHealth: LocalHealth
   readonly #derived: Derived
   readonly #announcer: Announcer
   readonly #batch: Batch
@@ -96,7 +99,8 @@ export class Detector {
     this.#lastRun = clock.now()
     this.#listed = new MemberNames([self.name])
     this.majority = new Majority(self.name)
-    const rules = { timeout, shortest, longest, window }
+    this.#localHealth = new LocalHealth(timeout)
+    const rules = { timeout, local: this.#localHealth, shortest, longest, window }
     this.#peers = new PeerTable({ self: self.name, runId, rules })
     this.#derived = new Derived(this.#peers.listed)
     this.#declarations = new Declarations(this.#peers, (name) => {
@@ -231,9 +235,14 @@ export class Detector {
     this.#conclude(now)
   }
 
-  /** Time has passed. Call with each heartbeat, and whenever this process may have been paused. */
-  tick(): void {
+  /**
+   * Time has passed. Call with each heartbeat, and whenever this process may have been paused.
+   *
+   * @param late how long after its time the heartbeat is sent, ms
+   */
+  tick(late = 0): void {
     const now = this.#run()
+    this.#localHealth.sent(late)
     const { name: self } = this.#options.self
     if (this.#declarations.prune(now)) this.exchange.changed()
     let isNews = this.#batch.isPending || !this.settled || this.#leaseCheck !== undefined

@@ -1,6 +1,7 @@
 // The status of one peer as this node observes it: up, down, or on probation after a failure.
 
 import type { LinkFailure } from '../links/link.ts'
+import type { LocalHealth } from './heartbeats/local-health.ts'
 import type { Suspicion } from './state.ts'
 
 /** `unknown`: no contact yet. */
@@ -8,8 +9,9 @@ export type PeerStatus = 'unknown' | 'up' | 'down' | 'probation'
 
 /** Times in ms. */
 export interface HealthRules {
-  /** A peer from which nothing was received for this long is down. */
+  /** A peer from which nothing was received for this long is down, or later while this node is behind. */
   readonly timeout: number
+  readonly local: LocalHealth
   /** Probation after the first failure. It doubles with each further one. */
   readonly shortest: number
   readonly longest: number
@@ -124,7 +126,7 @@ export class PeerHealth {
 
   /** Decided by the clock, not by the link: while this process was paused the link received nothing either. */
   #isSilent(now: number): boolean {
-    return now - this.lastHeard >= this.#rules.timeout
+    return now - this.lastHeard >= this.#rules.local.patience
   }
 
   #fail(how: 'refused' | 'silent', now: number): void {

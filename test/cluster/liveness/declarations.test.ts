@@ -2,11 +2,12 @@
 
 import { expect, test } from 'vitest'
 import { Declarations } from '../../../src/cluster/liveness/declarations.ts'
+import { LocalHealth } from '../../../src/cluster/liveness/heartbeats/local-health.ts'
 import { PeerTable } from '../../../src/cluster/liveness/peer-table.ts'
 import type { StateMessage } from '../../../src/cluster/liveness/state.ts'
 import type { Member } from '../../../src/cluster/member.ts'
 
-const RULES = { timeout: 1000, shortest: 500, longest: 30_000, window: 120_000 }
+const RULES = { timeout: 1000, local: new LocalHealth(1000), shortest: 500, longest: 30_000, window: 120_000 }
 const MEMBER: Member = { name: 'b', host: 'b', port: 1, weight: 1 }
 
 test.each([
