@@ -15,7 +15,7 @@ export interface ClusterSettings {
   readonly secret: string
   /** What a node does with a command whose keys another node owns: forward it, or answer MOVED. */
   readonly redirect: 'forward' | 'moved'
-  /** A peer that is silent for this long is declared dead. */
+  /** A peer that is silent for this long is declared dead, or later while this node's own heartbeats are late. */
   readonly timeout: number
   readonly pingInterval: number
   /** Connections for requests to each peer. */
