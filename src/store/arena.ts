@@ -26,6 +26,8 @@ import { allocateMemory, dropMemory } from './store-memory.ts'
  * than a sixteenth of a segment, even when all have one size that does not divide it. Large blocks use up segment
  * numbers: when too few are left for what the limit allows, only blocks above half a segment are large.
  *
+ * A scan visits all blocks in order of address, in steps (`beginScan`, `scan`).
+ *
  * When the holes of a mixed workload do not fit, the sparsest segment is evacuated: its blocks move into the others
  * (`beginEvacuation`, `nextToMove`, `move`) and it is reused as a whole. This bounds fragmentation.
  *
@@ -71,6 +73,11 @@ export class Arena extends Segments {
   /** The segment being evacuated: blocks freed there go to no bin. -1: none. */
   #evacuated = -1
   #evacuatedAt = 0
+  /** Where `scan` goes on. `#scanAt` is always the begin of a block, or the end of the last one. */
+  #scanSegment = 0
+  #scanAt = 0
+  /** Units that `scan` has passed since `beginScan`. */
+  scannedUnits = 0
   /** The memory of a dropped segment, kept for the next one. */
   #spare: ArrayBufferLike | undefined
 
@@ -139,6 +146,8 @@ export class Arena extends Segments {
         units += after
       }
     }
+    if (segment === this.#scanSegment && start < this.#scanAt)
+      this.#scanAt = Math.max(this.#scanAt, start + units)
     if (live === 0 && segment !== this.#current) this.#drop(segment)
     else this.#link(segment, start, units)
   }
@@ -207,6 +216,41 @@ export class Arena extends Segments {
     this.free(from)
   }
 
+  /** Begins to visit all live blocks in order of address, in steps. */
+  beginScan(): void {
+    this.#scanSegment = 1
+    this.#scanAt = 0
+    this.scannedUnits = 0
+  }
+
+  /**
+   * Puts the next live blocks into `refs`. Blocks may be allocated, freed and moved between the steps: one that is in its
+   * place from the begin to the end is found once. @returns how many there are; 0: the scan is at its end
+   */
+  scan(refs: Int32Array): number {
+    let count = 0
+    for (; this.#scanSegment < this.words.length; this.#scanSegment++, this.#scanAt = 0) {
+      const segment = this.#scanSegment
+      const words = this.words[segment]
+      if (words.length === 0) continue
+      if (this.largeUnits[segment] !== 0) {
+        if (count === refs.length) return count
+        refs[count++] = segment << this.shift
+        this.scannedUnits += this.largeUnits[segment]
+        continue
+      }
+      const end = this.#end(segment)
+      const from = this.#scanAt
+      let at = from
+      for (; at < end && count < refs.length; at += words[at << 1] & UNITS_MASK)
+        if ((words[at << 1] & FREE) === 0) refs[count++] = (segment << this.shift) | at
+      this.#scanAt = at
+      this.scannedUnits += at - from
+      if (at < end) return count
+    }
+    return count
+  }
+
   /** Frees everything at once. */
   clear(): void {
     dropMemory(this.committedUnits * UNIT_BYTES)
@@ -216,6 +260,8 @@ export class Arena extends Segments {
     this.#frontier = 0
     this.#frontierFlag = 0
     this.#evacuated = -1
+    this.#scanSegment = 0
+    this.#scanAt = 0
     this.#spare = undefined
     this.#largeBuffers.clear()
     this.liveUnits = 0
@@ -369,6 +415,7 @@ export class Arena extends Segments {
 
   /** Drops a segment without live blocks and without blocks in bins. */
   #drop(segment: number): void {
+    if (segment === this.#scanSegment) this.#scanAt = 0
     this.committedUnits -= this.segmentUnits
     if (this.#spare === undefined) this.#spare = this.words[segment].buffer
     else dropMemory(this.segmentUnits * UNIT_BYTES)

@@ -17,6 +17,8 @@ import { Validity } from './validity/validity.ts'
 
 const MIN_SEGMENT_BYTES = 64 * 1024
 const MAX_SEGMENT_BYTES = 4 * 1024 * 1024
+/** The part of the budget from which a store is nearly full. */
+const NEARLY_FULL = 3 / 4
 /** Pages of a deleted collection that are freed per step. */
 const RECLAIMED_PAGES = 2048
 
@@ -91,6 +93,7 @@ export abstract class Space {
       arena,
       records,
       hashOf,
+      isNearlyFull: () => this.usedBytes > this.budget * NEARLY_FULL,
       memory: this.#evictionMemory,
       count: () => index.count,
       units: () => arena.liveUnits - regions.totalUnits,
@@ -117,7 +120,7 @@ export abstract class Space {
       hashOf,
       recordMoved,
     })
-    this.#evictionChange = new EvictionChange(factory, { index, records, arena })
+    this.#evictionChange = new EvictionChange(factory, this.#evictionContext, index)
     this.#compactor.updateLimit(this.budget)
   }
 
@@ -174,18 +177,20 @@ export abstract class Space {
   }
 
   /**
-   * Uses another eviction policy from now on; all records stay. A change to one with `usesBits` takes steps: until
-   * `changeEviction` has returned true, records are evicted by exact LRU.
+   * Uses another eviction policy from now on; all records stay. A change takes steps: until `changeEviction` has returned
+   * true, records are evicted by the present policy, or by exact LRU.
    */
   set eviction(factory: EvictionPolicyFactory) {
-    const next = this.#evictionChange.begin(factory, this.policy, this.#evictionContext)
+    const next = this.#evictionChange.begin(factory, this.policy)
     if (next !== undefined) this.#useEviction(next)
+    while (this.usedBytes > this.budget && this.evictOne(NULL_REF));
   }
 
   /** One step of a change of the eviction policy, over about `slots` slots of the index. True: the change is done. */
   changeEviction(slots: number): boolean {
     const next = this.#evictionChange.step(slots, this.policy)
     if (next !== undefined) this.#useEviction(next)
+    while (this.usedBytes > this.budget && this.evictOne(NULL_REF));
     return this.#evictionChange.isDone
   }
 
@@ -247,9 +252,14 @@ export abstract class Space {
     this.removeHashed(ref, this.hashOfRecord(ref))
   }
 
-  /** Evicts the record that the policy names, but never `except`. False: there is none. */
+  /**
+   * Evicts the record that the policy names, but never `except`, and further ones if the policy itself takes more memory
+   * than the budget has left. False: there is none.
+   */
   evict(except: Ref = NULL_REF): boolean {
-    return this.evictOne(except)
+    const isEvicted = this.evictOne(except)
+    while (this.usedBytes > this.budget && this.evictOne(except));
+    return isEvicted
   }
 
   /** Frees a bounded part of the pages of deleted collections. */

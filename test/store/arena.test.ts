@@ -490,3 +490,109 @@ test('no byte is lost or allocated twice in a million random operations', () => 
   expect(arena.liveUnits).toBe(0)
   expect(arena.committedUnits).toBeLessThanOrEqual(SEGMENT_UNITS)
 })
+
+test('a scan finds each block that stays in its place once, whatever else is allocated, freed and moved', () => {
+  const arena = new Arena(SEGMENT_BYTES)
+  const random = seededRandom(7)
+  const live = new Live()
+  arena.maxCommittedUnits = 10 * SEGMENT_UNITS
+  /** Blocks by reference: whether they were live when the scan began, and whether it has found them. */
+  const blocks = new Map<Ref, { wasThere: boolean; isFound: boolean }>()
+  const add = (ref: Ref): void => {
+    live.add(ref, arena.units(ref), 0)
+    blocks.set(ref, { wasThere: false, isFound: false })
+    // Its content looks like live blocks.
+    const at = (ref & arena.unitMask) << 1
+    arena.words[ref >>> arena.shift].fill(2, at + 1, at + 2 * arena.units(ref))
+  }
+  const freeAt = (place: number): void => {
+    const ref = live.refs[place]
+    arena.free(ref)
+    live.removeAt(place)
+    blocks.delete(ref)
+  }
+  const moveNext = (): boolean => {
+    const from = arena.nextToMove()
+    if (from === NULL_REF) return false
+    const units = arena.units(from)
+    const to = arena.alloc(units) || arena.alloc(units, true)
+    live.removeAt(live.place(from))
+    arena.move(from, to, units)
+    blocks.delete(from)
+    add(to)
+    return true
+  }
+  const found = new Int32Array(3)
+  let scans = 0
+  const scan = (): void => {
+    const count = arena.scan(found)
+    for (let i = 0; i < count; i++) {
+      const block = blocks.get(found[i] as Ref)
+      if (block === undefined) throw new Error('a scan found a block that is not live')
+      if (block.isFound) throw new Error('a scan found a block twice')
+      block.isFound = true
+    }
+    if (count > 0) return
+    for (const block of blocks.values()) {
+      if (block.wasThere && !block.isFound) throw new Error('a scan missed a block')
+      block.wasThere = true
+      block.isFound = false
+    }
+    scans++
+    arena.beginScan()
+  }
+  arena.beginScan()
+  for (let i = 0; i < 400_000; i++) {
+    const isGrowing = (i >>> 14) % 2 === 0
+    const choice = random() % 16
+    if (choice < (isGrowing ? 9 : 6)) {
+      const ref = arena.alloc(
+        random() % 200 === 0 ? randomUnits(random) : 2 + (random() % 20),
+        random() % 64 === 0,
+      )
+      if (ref !== NULL_REF) add(ref)
+      else if (live.size > 0) freeAt(random() % live.size)
+    } else if (choice < 14) {
+      if (live.size > 0) freeAt(random() % live.size)
+    } else if (choice === 14) {
+      // The blocks before and after the place where the scan goes on.
+      const last = found[2] as Ref
+      if (!blocks.has(last)) continue
+      const next = (last + arena.units(last)) as Ref
+      for (const ref of [last, next]) if (blocks.has(ref)) freeAt(live.place(ref))
+    } else if (arena.evacuating || arena.beginEvacuation()) {
+      for (let quota = 20; quota > 0 && moveNext(); quota--);
+    }
+    if (random() % 4 === 0) scan()
+  }
+  expect(scans).toBeGreaterThan(100)
+  // A segment is emptied while it is scanned, and its number reused.
+  while (live.size > 0) freeAt(live.size - 1)
+  while (arena.evacuating) arena.nextToMove()
+  for (const units of [5, 7, 3]) {
+    arena.beginScan()
+    for (let i = 0; i < SEGMENT_UNITS; i++) add(arena.alloc(units))
+    for (let i = 0; i < 20; i++) scan()
+    while (live.size > 0) freeAt(live.size - 1)
+    for (let i = 0; i < SEGMENT_UNITS; i++) add(arena.alloc(units + 1))
+    for (const from = scans; scans === from; ) scan()
+    while (live.size > 0) freeAt(live.size - 1)
+  }
+  // A segment is evacuated while it is scanned, and its number reused.
+  for (const units of [5, 7, 3]) {
+    while (arena.segmentCount < 4) add(arena.alloc(16, true))
+    const sparse = live.refs[0] >>> arena.shift
+    for (const ref of [...live.refs])
+      if (ref >>> arena.shift === sparse && random() % 4 !== 0) freeAt(live.place(ref))
+    for (const from = scans; scans === from; ) scan()
+    for (let i = 0; i < 20; i++) scan()
+    expect(arena.beginEvacuation()).toBe(true)
+    while (moveNext());
+    for (let i = 0; i < SEGMENT_UNITS; i++) add(arena.alloc(units, true))
+    for (const from = scans; scans === from; ) scan()
+    while (live.size > 0) freeAt(live.size - 1)
+  }
+  arena.clear()
+  arena.beginScan()
+  expect(arena.scan(found)).toBe(0)
+})

@@ -5,6 +5,8 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { NULL_REF, type Ref } from '../../src/store/arena.ts'
+import { Lru } from '../../src/store/eviction/lru.ts'
+import type { EvictionPolicyFactory } from '../../src/store/eviction/policy.ts'
 import { EXPIRES, LOADED, ValueType } from '../../src/store/record.ts'
 import { Store } from '../../src/store/store.ts'
 
@@ -52,6 +54,8 @@ export class Twin {
   readonly model = new Map<string, Entry>()
   evictions = 0
   readonly #hasher: Hasher
+  /** Bytes that the eviction policy has freed. */
+  #freed = 0
   /** Entries of the model. */
   #absent = 0
   #expiring = 0
@@ -62,7 +66,9 @@ export class Twin {
 
   constructor(maxBytes: number, seed = 1) {
     this.#hasher = new Hasher({ low: seed, high: ~seed })
-    this.store = new Store({ maxBytes, hasher: this.#hasher, instant: this.instant })
+    const eviction: EvictionPolicyFactory = (context) =>
+      new Lru({ ...context, memory: this.#watched(context.memory) }, seed % 2 === 0 ? undefined : 0)
+    this.store = new Store({ maxBytes, hasher: this.#hasher, instant: this.instant, eviction })
   }
 
   /** Returns whether it was stored. */
@@ -164,11 +170,13 @@ export class Twin {
   }
 
   evict(): void {
-    const oldest = this.#oldest()
-    same(this.store.evict(), oldest !== undefined)
-    if (oldest === undefined) return
-    this.#forget(oldest)
-    this.#expectGone(oldest)
+    const { evicted } = this.store
+    same(this.store.evict(), this.model.size !== 0)
+    for (let i = this.store.evicted - evicted; i > 0; i--) {
+      const oldest = this.#oldest() as string
+      this.#forget(oldest)
+      this.#expectGone(oldest)
+    }
     this.#checkCounts()
   }
 
@@ -218,8 +226,9 @@ export class Twin {
 
   setMaxBytes(bytes: number): void {
     const { evicted, indexBytes } = this.store
+    this.#freed = 0
     this.store.maxBytes = bytes
-    this.#evictFromModel(this.store.evicted - evicted, indexBytes - this.store.indexBytes)
+    this.#evictFromModel(this.store.evicted - evicted, indexBytes - this.store.indexBytes + this.#freed)
     this.#checkCounts()
   }
 
@@ -276,6 +285,7 @@ export class Twin {
     const evicted = store.evicted
     const { indexBytes } = store
     const before = this.#usage()
+    this.#freed = 0
     const ref = write()
     if (ref === NULL_REF) {
       if (fits === true) expect.fail('refused, although it fits')
@@ -288,7 +298,7 @@ export class Twin {
     if (had !== undefined && this.#isExpired(had)) this.#owed.delete(name)
     if (entry.absent) this.#owed.delete(name)
     this.#drop(name)
-    const slack = 8 + Math.max(0, indexBytes - store.indexBytes)
+    const slack = 8 + Math.max(0, indexBytes - store.indexBytes) + this.#freed
     this.#evictFromModel(store.evicted - evicted, slack)
     entry.second = this.instant.second
     entry.bytes = store.bytesOf(ref)
@@ -297,6 +307,21 @@ export class Twin {
     same(this.#peek(name), ref)
     this.#checkCounts()
     return true
+  }
+
+  #watched(memory: { bytes: number }): { bytes: number } {
+    const freed = (bytes: number): void => {
+      this.#freed += bytes
+    }
+    return {
+      get bytes() {
+        return memory.bytes
+      },
+      set bytes(bytes) {
+        freed(Math.max(0, memory.bytes - bytes))
+        memory.bytes = bytes
+      },
+    }
   }
 
   #usage(): number[] {

@@ -101,6 +101,10 @@ class CostAware implements EvictionPolicy {
     return this.#policy.prefetch(ref)
   }
 
+  prepareRelease(most: number): boolean {
+    return this.#policy.prepareRelease(most)
+  }
+
   release(to: RecordList): void {
     this.#policy.release(to)
   }

@@ -8,7 +8,7 @@ import { Mode, Queues } from './queues.ts'
 import { S3Fifo } from './s3-fifo.ts'
 
 export const EVICTION_POLICIES = {
-  lru: ({ arena }) => new Lru(arena),
+  lru: (context) => new Lru(context),
   's3-fifo': (context) => new S3Fifo(context),
   'w-tinylfu': (context) => new Queues(context, Mode.W_TINY_LFU),
   auto: (context) => new Auto(context),

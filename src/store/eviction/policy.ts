@@ -17,6 +17,8 @@ export interface EvictionContext {
   readonly count: () => number
   /** Units of all records together, without the pages of large collections: what `arena.units` gives, summed up. */
   readonly units: () => number
+  /** Whether the budget will soon be used up. */
+  readonly isNearlyFull: () => boolean
   readonly hashOf: (ref: Ref) => Hash
   /**
    * Visits the records in unsigned order of hash from `cursor` on, about as many as `slots` slots of the index have.
@@ -70,6 +72,11 @@ export interface EvictionPolicy {
    * has no meaning: it keeps the compiler from removing the reads.
    */
   prefetch(ref: Ref): number
+  /**
+   * Prepares `release`, which takes constant time for records that are in lists, by up to about `most` records. True: it
+   * takes no longer than that now. The policy goes on working meanwhile.
+   */
+  prepareRelease(most: number): boolean
   /** Another policy takes over: adds all records to a list, those to keep longest as the newest. */
   release(to: RecordList): void
   /** Takes over the records of a list. Their bits are what `adoptedBits` gave. The policy is new. */

@@ -191,6 +191,10 @@ export class Queues implements EvictionPolicy {
     return this.#mode === Mode.S3_FIFO ? 0 : this.#main.prefetch(ref)
   }
 
+  prepareRelease(): boolean {
+    return true
+  }
+
   release(to: RecordList): void {
     to.append(this.#entrance, true)
     to.append(this.#main, true)

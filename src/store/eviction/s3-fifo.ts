@@ -168,6 +168,10 @@ export class S3Fifo implements EvictionPolicy {
     return 0
   }
 
+  prepareRelease(): boolean {
+    return true
+  }
+
   release(to: RecordList): void {
     to.append(this.#small, true)
     to.append(this.#main, true)

@@ -13,7 +13,7 @@ class Fifo extends Lru {
   }
 }
 
-const fifo: EvictionPolicyFactory = ({ arena }) => new Fifo(arena)
+const fifo: EvictionPolicyFactory = (context) => new Fifo(context)
 
 evictionContract('fifo', fifo)
 

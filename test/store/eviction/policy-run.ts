@@ -55,6 +55,7 @@ export class PolicyRun {
       memory: this.memory,
       count: () => this.count,
       units: () => this.units([...this.#keys.keys()]),
+      isNearlyFull: () => true,
       hashOf: (ref) => this.hash(ref),
       walk: (_cursor, _slots, visit) => {
         for (const ref of this.#keys.keys()) visit(ref, this.hash(ref))
