@@ -11,6 +11,10 @@ const CONSTANT = fileURLToPath(new URL('./floor/constant.ts', import.meta.url))
 const RELAY = fileURLToPath(new URL('./floor/relay.ts', import.meta.url))
 const ALL: readonly Workload[] = ['SET', 'GET', 'mix']
 
+/** A node whose group is 85 % full with the keys of the benchmark: then LRU keeps all entries in a list. */
+const NEARLY_FULL = 'nearly full'
+const NEARLY_FULL_BYTES = '84mb'
+
 export interface Contender extends ServerRow {
   readonly server: Server
   /** redis-benchmark loads only servers that speak RESP. */
@@ -55,6 +59,11 @@ export async function startContenders(nodes: readonly NodeProgram[]): Promise<Co
   try {
     for (const node of nodes)
       add(await startErinys({ maxBytes: '1gb', node: node.path }), labelled(node, 'erinys'))
+    const last = nodes.at(-1)
+    if (last !== undefined) {
+      const { name, node } = labelled(last, NEARLY_FULL)
+      add(await startErinys({ maxBytes: NEARLY_FULL_BYTES, node: last.path }), { name, node })
+    }
     add(await startRedis('redis-server'))
     add(await startRedis('valkey-server'))
     add(await startPogocache())

@@ -44,7 +44,7 @@ export interface ServerResults {
 
 /** The programs of the servers with their versions; the versions of Node.js are among the conditions. */
 export function programsOf(servers: readonly ServerRow[]): string {
-  const programs = servers.filter(({ name }) => !/^floor\b/.test(name))
+  const programs = servers.filter(({ name }) => !/^(floor|nearly full)\b/.test(name))
   return [...new Set(programs.map(({ name, version }) => `${name.split(',')[0]} ${version}`))].join(', ')
 }
 
