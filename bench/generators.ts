@@ -54,10 +54,19 @@ export async function uniformLoad(options: Uniform): Promise<UniformResult> {
   const { stdout, stderr } = await execute(program, args, { timeout: TIMEOUT })
   const warning = stderr.split('\n').find((line) => !HARMLESS.test(line))
   if (warning !== undefined) throw new Error(`redis-benchmark: ${warning}`)
-  const [, ...cells] = (stdout.trim().split('\n').at(-1) ?? '').replaceAll('"', '').split(',').map(Number)
-  const of = (name: (typeof COLUMNS)[number]): number => cells[COLUMNS.indexOf(name)]
-  if (!(of('rps') > 0)) throw new Error(`redis-benchmark said ${stdout.trim()}`)
-  return { opsPerSecond: of('rps'), p50: of('p50'), p99: of('p99') }
+  return uniformResult(stdout, operations)
+}
+
+/**
+ * Reads what redis-benchmark printed. It counts in whole milliseconds: a load that took less than one has infinitely many
+ * operations per second, and counts as one millisecond here.
+ */
+export function uniformResult(stdout: string, operations: number): UniformResult {
+  const [, ...cells] = (stdout.trim().split('\n').at(-1) ?? '').replaceAll('"', '').split(',')
+  const of = (name: (typeof COLUMNS)[number]): number => Number(cells[COLUMNS.indexOf(name)])
+  const opsPerSecond = cells[COLUMNS.indexOf('rps')] === 'inf' ? operations * 1000 : of('rps')
+  if (!(opsPerSecond > 0)) throw new Error(`redis-benchmark said ${stdout.trim()}`)
+  return { opsPerSecond, p50: of('p50'), p99: of('p99') }
 }
 
 /** Reads and writes with any distribution of keys. */

@@ -4,9 +4,9 @@ import { NULL_REF } from '../store/arena.ts'
 import type { Store } from '../store/store.ts'
 
 /*
- * Accesses are not counted by key: that would cost more than a GET. But the key that was accessed last, which an LRU list
- * has at its head, is at any time the key k with the probability of an access of k. So ten times a second the head is
- * looked at, and counts as all reads since the last look. After a minute a key with 2 % of the reads was seen about a
+ * Accesses are not counted by key: that would cost more than a GET. But the key that was accessed last, which the eviction
+ * policy knows, is at any time the key k with the probability of an access of k. So ten times a second it is looked at,
+ * and counts as all reads since the last look. After a minute a key with 2 % of the reads was seen about a
  * dozen times; keys below 1 % are noise.
  *
  * Counts decay by 1/e in `DECAY_MS`, so that the count of a key, divided by that, is its rate. Instead of all counts,
