@@ -76,8 +76,6 @@ export class Arena extends Segments {
   /** Where `scan` goes on. `#scanAt` is always the begin of a block, or the end of the last one. */
   #scanSegment = 0
   #scanAt = 0
-  /** Units that `scan` has passed since `beginScan`. */
-  scannedUnits = 0
   /** The memory of a dropped segment, kept for the next one. */
   #spare: ArrayBufferLike | undefined
 
@@ -220,7 +218,6 @@ export class Arena extends Segments {
   beginScan(): void {
     this.#scanSegment = 1
     this.#scanAt = 0
-    this.scannedUnits = 0
   }
 
   /**
@@ -236,16 +233,13 @@ export class Arena extends Segments {
       if (this.largeUnits[segment] !== 0) {
         if (count === refs.length) return count
         refs[count++] = segment << this.shift
-        this.scannedUnits += this.largeUnits[segment]
         continue
       }
       const end = this.#end(segment)
-      const from = this.#scanAt
-      let at = from
+      let at = this.#scanAt
       for (; at < end && count < refs.length; at += words[at << 1] & UNITS_MASK)
         if ((words[at << 1] & FREE) === 0) refs[count++] = (segment << this.shift) | at
       this.#scanAt = at
-      this.scannedUnits += at - from
       if (at < end) return count
     }
     return count

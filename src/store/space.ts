@@ -120,7 +120,7 @@ export abstract class Space {
       hashOf,
       recordMoved,
     })
-    this.#evictionChange = new EvictionChange(factory, this.#evictionContext, index)
+    this.#evictionChange = new EvictionChange(factory, this.#evictionContext)
     this.#compactor.updateLimit(this.budget)
   }
 

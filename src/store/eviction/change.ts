@@ -1,6 +1,5 @@
 // Changes the eviction policy of a store without losing a record, in bounded steps.
 
-import type { Index } from '../index.ts'
 import { Lru } from './lru.ts'
 import type { EvictionContext, EvictionPolicy, EvictionPolicyFactory } from './policy.ts'
 import { RecordList } from './record-list.ts'
@@ -17,7 +16,6 @@ const FIRST_STEP = 4096
  */
 export class EvictionChange {
   readonly #context: EvictionContext
-  readonly #index: Index
   /** The policy in use, or to be used after the walk. */
   #factory: EvictionPolicyFactory
   /** The policy that is to take over after the walk. */
@@ -27,10 +25,9 @@ export class EvictionChange {
   /** The cursor of the walk. */
   #cursor = 0
 
-  constructor(factory: EvictionPolicyFactory, context: EvictionContext, index: Index) {
+  constructor(factory: EvictionPolicyFactory, context: EvictionContext) {
     this.#factory = factory
     this.#context = context
-    this.#index = index
   }
 
   get isDone(): boolean {
@@ -56,8 +53,8 @@ export class EvictionChange {
       this.#isPreparing = !present.prepareRelease(slots)
       return this.#isPreparing ? undefined : this.#beginWalk(next, present)
     }
-    const { records } = this.#context
-    this.#cursor = this.#index.walk(this.#cursor, Number.POSITIVE_INFINITY, slots, (ref, hash) => {
+    const { records, walk } = this.#context
+    this.#cursor = walk(this.#cursor, slots, (ref, hash) => {
       records.setPolicyBits(ref, next.adoptedBits(hash))
     })
     if (this.#cursor !== 0) return undefined

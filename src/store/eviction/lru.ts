@@ -1,6 +1,5 @@
 // Exact LRU: while the store is far from full a number in each record, then a list of all records.
 
-import type { Hash } from '../../bytes/hash.ts'
 import { type Arena, NULL_REF, type Ref } from '../arena.ts'
 import { Ordering } from './lru/ordering.ts'
 import { markUnlisted, STAMP, stampOf } from './lru/stamps.ts'
@@ -54,7 +53,7 @@ export class Lru implements EvictionPolicy {
     this.#list = new RecordList(context.arena)
   }
 
-  inserted(ref: Ref, _hash: Hash): void {
+  inserted(ref: Ref): void {
     // First: the record is not in the index yet.
     if (!this.#isListed && this.#ordering === undefined) this.#look()
     if (this.#isListed) this.#list.add(ref)

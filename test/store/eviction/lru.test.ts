@@ -71,7 +71,7 @@ class Run {
     const ref = this.arena.alloc(8)
     this.#records.format(ref, ValueType.STRING, 0, 0, 0, 0)
     const hash = Math.imul(this.#random(), 0x9e3779b1) | 0
-    this.lru.inserted(ref, hash as Hash)
+    this.lru.inserted(ref)
     this.#hashes.set(ref, hash)
     this.#sorted = undefined
     this.model.push(ref)
@@ -177,7 +177,7 @@ describe('random operations', () => {
     expect(run.memory.bytes).toBe(0)
   })
 
-  test.each([1, 2, 3, 10, 700])('on %i records, with or without a pass before the first eviction', (most) => {
+  test.each([1, 2, 3, 10, 700])('on %i records, put in order at the first eviction or before it', (most) => {
     for (const isNearlyFull of [false, true]) {
       const run = new Run(most)
       run.isNearlyFull = isNearlyFull
@@ -206,7 +206,7 @@ test('records that were read all the time but one are the last to be evicted', (
   const run = new Run(3)
   for (let i = 0; i < 3000; i++) run.insert()
   for (let i = 0; i < 1500; i++) run.evict()
-  // Records in the queue of victims are read, and evictions go on.
+  // Old and other records are read, and evictions go on.
   for (let i = 0; i < 1200; i++) {
     run.access(run.pick())
     run.access(0)
