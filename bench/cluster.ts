@@ -55,8 +55,8 @@ function printHop({ cells, servers, conditions: where }: HopResults): void {
 function printHot({ rows, conditions: where }: HotResults): void {
   console.log(`a hot key: ${where}`)
   console.table(
-    rows.map(({ copies, writes, opsPerSecond, ownerMicros, entryMicros, forwarded }) => ({
-      copies: copies ? 'yes' : 'no',
+    rows.map(({ read, writes, opsPerSecond, ownerMicros, entryMicros, forwarded }) => ({
+      'read from': read,
       'writes ‰': writes,
       'k ops/s': Math.round(opsPerSecond / 1000),
       'owner µs/op': round(ownerMicros),

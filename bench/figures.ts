@@ -118,10 +118,15 @@ export const HOP_GOALS: Readonly<Record<number, { readonly throughput: number; r
   64: { throughput: 1.8, entry: 0.4 },
 }
 
+/**
+ * How the nodes that are asked read the hot key: from a copy, or from its owner; or each owns it: of a key of its own that
+ * takes its place, which is the least that copies could cost.
+ */
+export type HotRead = 'copy' | 'owner' | 'own'
+
 /** A hot key: nine of ten requests are for it, and clients send none to its owner. Medians over the rounds. */
 export interface HotRow {
-  /** Whether nodes keep copies of others' keys. */
-  readonly copies: boolean
+  readonly read: HotRead
   /** Writes among a thousand requests. */
   readonly writes: number
   readonly opsPerSecond: number

@@ -1,7 +1,7 @@
 // A hot key that is read through other nodes: the cost for its owner, with and without hot copies.
 
 import { ownedBy, startNodes, stopAll, withClient } from './clusters.ts'
-import { type HotResults, type HotRow, median } from './figures.ts'
+import { type HotRead, type HotResults, type HotRow, median } from './figures.ts'
 import { mixedLoad } from './generators.ts'
 import { fillKeys } from './load.ts'
 import { ANY_CORE, type Server } from './servers.ts'
@@ -14,11 +14,12 @@ const VALUE_BYTES = 32
 /** Writes among a thousand requests. */
 const WRITES = [0, 1] as const
 
-/** Three nodes: the last owns the key, the others receive the requests. */
+/** Three nodes, of which the first two receive the requests. */
 interface Trio {
-  readonly copies: boolean
+  readonly read: HotRead
   readonly nodes: readonly Server[]
-  readonly hotKey: string
+  /** What the first node is asked for, and the second: a key of the third, or one of their own. */
+  readonly hotKeys: readonly string[]
 }
 
 export async function measureHot(smoke: boolean): Promise<HotResults> {
@@ -26,13 +27,13 @@ export async function measureHot(smoke: boolean): Promise<HotResults> {
   const rounds = smoke ? 1 : 5
   const trios: Trio[] = []
   try {
-    for (const copies of [true, false]) trios.push(await startTrio(copies, keys))
+    for (const read of ['copy', 'owner', 'own'] as const) trios.push(await startTrio(read, keys))
     const samples = new Map<string, HotRow[]>()
     for (let round = 0; round < rounds; round++) {
       for (const writes of WRITES) {
         for (const trio of trios) {
           const row = await benchmark(trio, writes, keys, smoke ? 20_000 : 1_000_000)
-          const key = `${trio.copies} ${writes}`
+          const key = `${trio.read} ${writes}`
           samples.set(key, [...(samples.get(key) ?? []), row])
         }
       }
@@ -48,23 +49,27 @@ export async function measureHot(smoke: boolean): Promise<HotResults> {
   }
 }
 
-async function startTrio(copies: boolean, keys: number): Promise<Trio> {
+async function startTrio(read: HotRead, keys: number): Promise<Trio> {
   const cores = [ANY_CORE, ANY_CORE, ANY_CORE]
   const nodes = await startNodes(
-    copies ? { maxBytes: '256mb', cores } : { maxBytes: '256mb', copies: 0, cores },
+    read === 'copy' ? { maxBytes: '256mb', cores } : { maxBytes: '256mb', copies: 0, cores },
   )
-  const [entry, , owner] = nodes
+  const [entry, second, third] = nodes
   await fillKeys(entry.port, 0, keys, VALUE_BYTES)
   const candidates = Array.from({ length: 100 }, (_, i) => `hot:${i}`)
-  const hotKey = await ownedBy(owner, entry, candidates, (candidate) => candidate)
-  await withClient(entry, (client) => client.set(hotKey, 'x'.repeat(VALUE_BYTES)))
-  const trio = { copies, nodes, hotKey }
+  // Of its own keys a node says that they are here.
+  const [owners, asked] = read === 'own' ? [[entry, second], third] : [[third, third], entry]
+  const hotKeys = await Promise.all(owners.map((owner) => ownedBy(owner, asked, candidates, (key) => key)))
+  await withClient(entry, async (client) => {
+    for (const key of hotKeys) await client.set(key, 'x'.repeat(VALUE_BYTES))
+  })
+  const trio = { read, nodes, hotKeys }
   await benchmark(trio, 0, keys, 20_000)
   return trio
 }
 
 async function benchmark(trio: Trio, writes: number, keys: number, wanted: number): Promise<HotRow> {
-  const { copies, nodes, hotKey } = trio
+  const { read, nodes, hotKeys } = trio
   const [first, second, owner] = nodes
   const look = async () => ({
     owner: owner.cpuMicros(),
@@ -76,7 +81,7 @@ async function benchmark(trio: Trio, writes: number, keys: number, wanted: numbe
     ports: [first.port, second.port],
     keys,
     skew: 0,
-    hot: { key: hotKey, share: SHARE },
+    hot: { keys: hotKeys, share: SHARE },
     clients: CLIENTS,
     depth: DEPTH,
     operations: wanted,
@@ -86,7 +91,7 @@ async function benchmark(trio: Trio, writes: number, keys: number, wanted: numbe
   })
   const after = await look()
   return {
-    copies,
+    read,
     writes,
     opsPerSecond: operations / seconds,
     ownerMicros: (after.owner - before.owner) / operations,

@@ -58,8 +58,8 @@ export interface LoadOptions {
   readonly keys: number
   /** The exponent of the Zipf distribution; 0: uniform. */
   readonly skew: number
-  /** The share of requests for one additional key. */
-  readonly hot?: { readonly key: string; readonly share: number }
+  /** The share of requests for one additional key: for each port another one, or the same. */
+  readonly hot?: { readonly keys: readonly string[]; readonly share: number }
   readonly clients: number
   /** Requests per pipeline. */
   readonly depth: number
@@ -79,15 +79,18 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const { get, set } = PROTOCOLS[protocol]
   const rank = zipf(options.keys, random, options.skew)
   const value = 'x'.repeat(options.valueBytes)
-  const request = (): string => {
+  const request = (hotKey: string | undefined): string => {
     const isHot = hot !== undefined && random() < hot.share
-    const key = isHot ? hot.key : keyOf(scatter(rank(), options.keys))
+    const key = isHot && hotKey !== undefined ? hotKey : keyOf(scatter(rank(), options.keys))
     return random() * 100 < options.reads ? get(key) : set(key, value)
   }
   const variants = Math.max(1, Math.min(20_000, Math.ceil(options.operations / options.depth)))
-  const pipelines = Array.from({ length: variants }, () =>
-    Buffer.from(Array.from({ length: options.depth }, request).join('')),
-  )
+  const pipelinesFor = (hotKey?: string): readonly Buffer[] =>
+    Array.from({ length: variants }, () =>
+      Buffer.from(Array.from({ length: options.depth }, () => request(hotKey)).join('')),
+    )
+  const byHotKey = new Map((hot?.keys ?? []).map((key) => [key, pipelinesFor(key)]))
+  const common = hot === undefined ? pipelinesFor() : []
   let left = Math.ceil(options.operations / options.depth)
   const total = left
   const latencies = new Float64Array(total)
@@ -98,8 +101,9 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   )
   const began = performance.now()
   await Promise.all(
-    sockets.map(async (socket) => {
+    sockets.map(async (socket, i) => {
       const replies = countReplies(socket, protocol)
+      const pipelines = byHotKey.get(hot?.keys[i % ports.length] ?? '') ?? common
       while (left > 0) {
         left--
         const sent = performance.now()

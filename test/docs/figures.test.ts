@@ -147,8 +147,22 @@ describe('clusters', () => {
       rounds: 3,
       conditions: '3 nodes',
       rows: [
-        { copies: true, writes: 0, opsPerSecond: 5e5, ownerMicros: 0.1, entryMicros: 2, forwarded: 0.066 },
-        { copies: false, writes: 1, opsPerSecond: 2e5, ownerMicros: 1, entryMicros: 3, forwarded: 0.966 },
+        {
+          read: 'copy' as const,
+          writes: 0,
+          opsPerSecond: 5e5,
+          ownerMicros: 0.1,
+          entryMicros: 2,
+          forwarded: 0.066,
+        },
+        {
+          read: 'owner' as const,
+          writes: 1,
+          opsPerSecond: 2e5,
+          ownerMicros: 1,
+          entryMicros: 3,
+          forwarded: 0.966,
+        },
       ],
     },
   }
@@ -178,8 +192,8 @@ describe('clusters', () => {
   test('the hot key, also without twemproxy', () => {
     const section = clusterSection(results)
     expect(section).toContain('twemproxy is not installed')
-    expect(section).toContain('| none | yes | 500k/s | 0.10 µs | 2.00 µs | 7 % |\n')
-    expect(section).toContain('| 1 of 1,000 | no | 200k/s | 1.00 µs | 3.00 µs | 97 % |')
+    expect(section).toContain('| none | copied | 500k/s | – | 0.10 µs | 2.00 µs | 7 % |\n')
+    expect(section).toContain('| 1 of 1,000 | forwarded | 200k/s | 1.00 × | 1.00 µs | 3.00 µs | 97 % |')
   })
 })
 
