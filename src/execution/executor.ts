@@ -286,7 +286,9 @@ export class Executor {
     if (this.#loading.begin(client, command, forwarded)) return false
     context.loaded = true
     this.#runner.run(command, mark)
-    return true
+    if (!context.isDeferred) return true
+    context.isDeferred = false
+    return false
   }
 
   /** Whether the handler asked for the request to be offered again (`Context.isStalled`). */

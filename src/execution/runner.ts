@@ -8,6 +8,7 @@ import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
+import { errorReply } from '../resp/reply.ts'
 
 /** A deferred command with the state that it needs to run. */
 export interface Resumable {
@@ -45,14 +46,27 @@ export class Runner {
     try {
       command.run(context)
     } catch (error) {
-      this.fail(command, mark, error)
+      if (context.isDeferred && !context.isStalled) this.#failDeferred(command, error)
+      else this.fail(command, mark, error)
     }
+  }
+
+  /** The handler has thrown after it had deferred its reply: nothing else completes it any more. */
+  #failDeferred(command: Command, error: unknown): void {
+    const { client, deferred, deferredAt, forwarded, reply } = this.context
+    reply.rewind(deferredAt)
+    this.#host.reportFault(error, command.fullName)
+    // It would not have run if an earlier command of the client had been exclusive.
+    if (forwarded === undefined && client.peer === undefined) client.pending.isExclusive = false
+    deferred?.(errorReply(INTERNAL_ERROR))
   }
 
   fail(command: Command, mark: number, error: unknown): void {
     const context = this.context
     context.reply.rewind(mark)
     context.missed = false
+    context.isDeferred = false
+    context.isStalled = false
     context.reply.error(INTERNAL_ERROR)
     this.#host.reportFault(error, command.fullName)
   }

@@ -60,6 +60,12 @@ export class Context {
   missed = false
   /** Set by `defer`. */
   isDeferred = false
+  /**
+   * What completes the deferred reply, and where the writer was then: behind the number of the reply, if it goes to
+   * another node. Valid only while `isDeferred`; `undefined`: the command is stalled.
+   */
+  deferred: CompleteReply | undefined
+  deferredAt = 0
   /** Takes the reply of the present command if it was forwarded; `undefined`: it goes to the client. */
   forwarded: CompleteReply | undefined
   /** The loads of this command are complete: a key that is not cached now does not exist. */
@@ -87,7 +93,9 @@ export class Context {
   defer(): CompleteReply {
     this.missed = true
     this.isDeferred = true
-    return this.forwarded ?? deferReply(this.client)
+    this.deferred = this.forwarded ?? deferReply(this.client)
+    this.deferredAt = this.reply.mark()
+    return this.deferred
   }
 
   /** The command has found nothing, and waits for its keys. */
@@ -110,6 +118,7 @@ export class Context {
   stall(): void {
     this.missed = true
     this.isDeferred = true
+    this.deferred = undefined
     this.isStalled = true
   }
 
