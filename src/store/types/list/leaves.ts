@@ -54,30 +54,8 @@ export abstract class ListLeaves extends TreeInnerPages {
   }
 
   override seekRank(rank: number): boolean {
-    const { regions, height } = this
-    let page = this.root
-    let left = rank
-    let all = this.count
-    for (let level = 0; level < height; level++) {
-      regions.locate(this.region, page)
-      const { words, at } = regions
-      const counts = at + DATA + this.capacity(regions.pageUnits)
-      let i = 0
-      // From the nearer end.
-      if (left < all >>> 1) for (; left >= words[counts + i]; i++) left -= words[counts + i]
-      else {
-        i = words[at + COUNT] - 1
-        let before = all - words[counts + i]
-        while (before > left) before -= words[counts + --i]
-        left -= before
-      }
-      all = words[counts + i]
-      this.pages[level] = page
-      this.indexes[level] = i
-      page = words[at + DATA + i]
-    }
-    this.pages[height] = page
-    this.indexes[height] = left
+    const left = this.seekLeaf(rank)
+    const page = this.pages[this.height]
     if (page === NO_PAGE) return false
     this.openLeaf(page)
     const { leafCount } = this

@@ -78,8 +78,13 @@ export abstract class TreePosition {
 
   /** Goes to the entry with this rank, 0 ≤ `rank` ≤ count. False: there is none; the position is behind the last one. */
   seekRank(rank: number): boolean {
-    const regions = this.regions
-    const height = this.height
+    this.seekLeaf(rank)
+    return this.#load()
+  }
+
+  /** Leads the path to the leaf with the entry of this rank. Returns its rank in the leaf, which is not opened. */
+  protected seekLeaf(rank: number): number {
+    const { regions, height } = this
     let page = this.root
     let left = rank
     let all = this.count
@@ -103,7 +108,7 @@ export abstract class TreePosition {
     }
     this.pages[height] = page
     this.indexes[height] = left
-    return this.#load()
+    return left
   }
 
   /** Counts entries that are added to, or removed from, the leaf of the path in the pages above it. */
