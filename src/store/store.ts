@@ -274,6 +274,7 @@ export class Store extends Lookup {
     const { records } = this
     const length = this.valueLength(ref)
     const longer = inserted - removed
+    if (longer === 0 && !records.hasFreshness(ref)) return ref
     if (longer < 0) {
       const { bytes, valueStart } = records
       bytes.copy(bytes, valueStart + at + inserted, valueStart + at + removed, valueStart + length)

@@ -42,6 +42,7 @@ const FLAGS_SHIFT = 1
 export interface CollectionStore {
   readonly maxBytes: number
   readonly minBytes: number
+  readonly usedBytes: number
   /** The current time in `nowCell[0]`, in milliseconds since the Unix epoch. */
   readonly nowCell: Float64Array
   readonly put: (
@@ -97,6 +98,11 @@ export class Collections {
   /** The flags of a collection's type, 0 to 127. They are kept when it moves into a region. */
   flags(ref: Ref): number {
     this.records.locate(ref)
+    return this.locatedFlags
+  }
+
+  /** The flags of the collection that is located. */
+  get locatedFlags(): number {
     return this.records.bytes[this.records.valueStart] >>> FLAGS_SHIFT
   }
 
@@ -113,8 +119,10 @@ export class Collections {
    */
   fits(ref: Ref, bytes: number, elements: number, keyLength = 0): boolean {
     const { store } = this
-    const own = ref === NULL_REF ? keyLength + 64 : store.bytesOf(ref)
     const strings = bytes + 24 * elements
+    // Where all collections together could grow like this, it does not matter how large this one is.
+    if ((store.usedBytes + strings) * 1.25 + keyLength + TREE_SLACK <= store.maxBytes) return true
+    const own = ref === NULL_REF ? keyLength + 64 : store.bytesOf(ref)
     const isSmall = own + strings < PACKED_BYTES
     // While a region splits pages, or blocks are copied, more memory is needed for a moment.
     const copied = !isSmall && ref !== NULL_REF && this.regionOf(ref) === 0 ? own >> 2 : 0

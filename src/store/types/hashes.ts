@@ -334,7 +334,7 @@ export class Hashes {
     const isCompact =
       longest <= limits.hashMaxListpackValue &&
       (found >= 0 || count < limits.hashMaxListpackEntries) &&
-      (this.#parts.flags(ref) & TABLE) === 0
+      (this.#parts.locatedFlags & TABLE) === 0
     if (
       isFull ||
       longest > (isCompact ? COMPACT_STRING : PACKED_STRING) ||
