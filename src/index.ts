@@ -1,4 +1,4 @@
-// The library's face: a node inside a program, and the types of its configuration.
+// The exports of the package: a node inside a program, and the types of its configuration.
 
 import { type Config, resolveConfig } from './config/config.ts'
 import { createNode as compose, type Node } from './node.ts'

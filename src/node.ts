@@ -198,7 +198,7 @@ export class Node extends NodeCalls {
     try {
       const lines = await reloader.reload(() => this.#requireRunning() ?? read(), isTrial)
       if (isTrial) return lines
-      log.info({ changes: lines.length }, `${cause}: the configuration was taken over`)
+      log.info({ changes: lines.length }, `${cause}: the configuration was applied`)
       for (const line of lines) {
         if (line.endsWith(NEEDS_RESTART)) log.warn({}, line)
         else log.info({}, line)
@@ -209,7 +209,7 @@ export class Node extends NodeCalls {
       const fields = error instanceof ReloadError ? {} : { err: error }
       if (!isTrial)
         for (const problem of problems)
-          log.error(fields, `${cause}: the configuration is not taken over, nothing has changed: ${problem}`)
+          log.error(fields, `${cause}: the configuration was refused, nothing has changed: ${problem}`)
       throw error
     }
   }

@@ -1,4 +1,4 @@
-// Names of fields in other spellings.
+// Converts names between kebab case and camel case.
 
 /** `tcpKeepalive` is `tcp-keepalive`. */
 export function kebabName(name: string): string {

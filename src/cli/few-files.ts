@@ -1,4 +1,4 @@
-// Starting with a low limit on open files. It imports nothing that is large: the program could not be loaded then.
+// Starts the program under a low limit on open files. This file imports no large module, which could not be loaded then.
 
 import { readdirSync } from 'node:fs'
 import { register } from 'node:module'

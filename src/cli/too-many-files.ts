@@ -1,4 +1,4 @@
-// The error when the limit on open files is too low to start. It imports nothing: the program cannot be loaded then.
+// The error when the limit on open files is too low to start. This file imports nothing: no module can be loaded then.
 
 /** `undefined` for any other error. */
 export function tooManyFiles({ code }: NodeJS.ErrnoException): string | undefined {

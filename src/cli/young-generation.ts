@@ -1,4 +1,4 @@
-// Bounds V8's young generation, where new objects are. What a node stores is outside of the heap.
+// Limits the size of V8's young generation, where new objects are allocated. What a node stores is outside of the heap.
 
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import type { Timers } from '../bytes/clock.ts'

@@ -120,7 +120,7 @@ export class Leaving {
       // Only after everything is handed over: the others ignore members that are not listed.
       await waitAtMost(timers, UNLIST_TIMEOUT, membership.leave()).catch(ignore)
     } else {
-      log.info({}, 'no other node stays: the entries of this node are lost')
+      log.info({}, 'no other node remains: the entries of this node are lost')
       // If another member joins, this node can be drained to it.
       this.#draining = undefined
     }
@@ -173,7 +173,7 @@ export class Leaving {
     if (this.isLeaving) return
     const { log, detector, controlChannel } = this.#options
     this.isLeaving = true
-    log.info({}, 'leaving: handing the slots of this node over')
+    log.info({}, 'leaving: handing over the slots of this node')
     detector.leave()
     controlChannel.sendHeartbeats()
   }

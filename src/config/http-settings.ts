@@ -119,7 +119,8 @@ export const httpSettings = {
     reads: yesNo,
     fallback: false,
     argument: '<yes|no>',
-    summary: 'HTTPS instead of HTTP, with the certificates of tls-cert-file and as tls-auth-clients says',
+    summary:
+      'HTTPS instead of HTTP, with the certificate of tls-cert-file; tls-auth-clients applies to its clients',
     write: asYesNo,
   }),
   httpMaxConnections: setting({

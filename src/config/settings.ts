@@ -215,7 +215,7 @@ export const settings = {
     fallback: Math.floor(machineMemory / 4),
     argument: '<size|percent>',
     summary:
-      'maximum memory of all clients together for unread output, incomplete requests and queued transactions, such as 1gb or, of the budgets of all groups, 5%; above it the clients with the most are disconnected; 0: no limit',
+      'maximum memory of all clients together for unread output, incomplete requests and queued transactions, such as 1gb or 5% (of the sum of all budgets); above it the clients with the most are disconnected; 0: no limit',
     fallbackText: "a quarter of the machine's memory",
     write: formatSizeOrPercent,
   }),

@@ -54,7 +54,7 @@ export const tlsSettings = {
     }),
     fallback: fallbacks.tlsAuthClientsUser,
     argument: '<off|CN>',
-    summary: "CN: a client is logged in as the user that its certificate's common name names",
+    summary: "CN: log clients in as the user named by their certificate's common name",
     write: String,
   }),
   /** Links between nodes use mutual TLS only. */

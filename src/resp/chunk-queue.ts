@@ -1,4 +1,4 @@
-// Chunks that arrived before the previous chunk was fully decoded, as while the connection was paused.
+// Chunks that arrived before the previous chunk was fully decoded, for example while the connection was paused.
 
 /** A FIFO queue that allocates nothing while it is empty. */
 export class ChunkQueue {

@@ -1,4 +1,5 @@
-// Receives the bytes of a socket without its stream's buffer, which nothing waits in while they are taken at once.
+// Receives the bytes of a socket without the detour through its stream's buffer, which stays empty as long as each chunk is
+// consumed at once.
 
 /** A socket, as far as reading is concerned. */
 export interface ReadableSocket {

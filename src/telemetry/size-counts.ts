@@ -1,4 +1,4 @@
-// Counts of sizes by limits that double or nearly so: how many keys a call of an origin loads.
+// A histogram of sizes with few buckets, each about twice as large as the one before: how many keys a call of an origin loads.
 
 /** The limits of the buckets; larger sizes are counted in one more. */
 export const SIZE_LIMITS: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]

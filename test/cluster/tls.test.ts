@@ -98,7 +98,7 @@ describe('a cluster with tls-cluster', () => {
     onTestFinished(() => redis.disconnect())
     expect(await redis.ping()).toBe('PONG')
     const denied = (): readonly string[] =>
-      cluster.warnings.filter((line) => line.includes('does not log its client in'))
+      cluster.warnings.filter((line) => line.includes('is not logged in by its certificate'))
     await poll(() => denied().length > 0, 'the line about the client')
     expect(denied()).toEqual([expect.stringContaining('there is no user \\"nobody\\"')])
   })

@@ -213,7 +213,7 @@ describe('a certificate with the name of a user', () => {
     expect(await get(node.port, named('off'))).toContain('401 Unauthorized')
     expect(await get(node.port, named('nobody'))).toContain('401 Unauthorized')
     expect(
-      await lineOf(node, 'a certificate does not log its client in: there is no user "nobody"'),
+      await lineOf(node, 'a client is not logged in by its certificate: there is no user "nobody"'),
     ).toMatchObject({
       address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     })

@@ -182,7 +182,7 @@ describe('client certificates', () => {
     const peer = await running.connectTls(showing({ commonName: 'default' }))
     await peer.exchange('PING\r\n', '+PONG\r\n')
     const nobody = await running.connectTls(showing({ commonName: 'nobody' }))
-    expect(await warning()).toBe('a certificate does not log its client in: there is no user "nobody"')
+    expect(await warning()).toBe('a client is not logged in by its certificate: there is no user "nobody"')
     await nobody.exchange('PING\r\n', '-NOAUTH Authentication required.\r\n')
     await nobody.exchange('AUTH secret\r\n', '+OK\r\n')
     const without = await running.connectTls(plain)

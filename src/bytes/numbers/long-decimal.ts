@@ -1,4 +1,4 @@
-// Decimals with more digits than fifteen, without objects: the digits as an exact sum of two doubles, and one division.
+// Decimals with more than fifteen digits, without allocating objects: the digits as an exact sum of two doubles, and one division.
 
 /*
  * T. J. Dekker, "A floating-point technique for extending the available precision", 1971. The quotient of such a sum is

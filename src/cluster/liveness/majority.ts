@@ -4,10 +4,11 @@
 // the answering member will not consider the asker dead. It grants none to a node that is not in its view. So while a
 // node holds leases of a majority, no other majority has taken over its slots.
 //
-// MAJORITY OF WHAT. Of the last members that agreed on a view, a majority of the ones before; at first, of the list.
-// A view that this node has adopted and that may have been agreed by others counts as well, until this node has agreed
-// on one itself: a node must be with a majority of each of these sets (as in joint consensus, Raft §6). So two
-// majorities that do not know of each other are impossible, whatever views were adopted in between.
+// MAJORITY OF WHAT. Of the members of the last agreed view; at first, of the member list. A view is agreed once all its
+// members have adopted it, if they are a majority of those before. A view that this node has adopted counts as well,
+// since others may have agreed on it, until this node sees a view agreed: it must be with a majority of each of these
+// sets (as in joint consensus, Raft §6). So there are never two majorities that do not know of each other, whatever
+// views were adopted in between.
 
 export class Majority {
   readonly #self: string

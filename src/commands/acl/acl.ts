@@ -1,4 +1,4 @@
-// ACL: users, what they may do, and what they were refused.
+// ACL: users, their rights, and the log of refused requests.
 
 import type { CommandDirectory } from '../introspection/introspection.ts'
 import type { CommandSpec } from '../spec/command.ts'

@@ -1,4 +1,4 @@
-// ACL DRYRUN: whether a user may run a command, without running it.
+// ACL DRYRUN: checks whether a user may run a command, without running it.
 
 import { latin1 } from '../../access/text.ts'
 import type { CommandDirectory } from '../introspection/introspection.ts'

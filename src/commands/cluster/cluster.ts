@@ -263,7 +263,7 @@ function drain(c: Context, { cluster }: Joined): void {
 
 const DRAINED = Buffer.from('+OK\r\n')
 const NOBODY_STAYS = Buffer.from(
-  '-ERR no other node stays to take the keys over: start a node, or restart one that was drained, and ask again\r\n',
+  '-ERR no other node remains to take over the keys: start a node, or restart one that was drained, and try again\r\n',
 )
 const NOT_DRAINED = Buffer.from('-ERR not everything is handed over yet: ask again, or see the log\r\n')
 

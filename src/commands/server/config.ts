@@ -212,7 +212,7 @@ function reload(c: Context): void {
 
 function reloadError(error: unknown, host: Context['host']): string {
   if (error instanceof ReloadError)
-    return `ERR the configuration is not taken over, nothing has changed: ${error.message.replace(/[\r\n]+/g, ' ')}`
+    return `ERR the configuration was refused, nothing has changed: ${error.message.replace(/[\r\n]+/g, ' ')}`
   host.reportFault(error, 'config|reload')
   return INTERNAL_ERROR
 }

@@ -1,4 +1,4 @@
-// SLOWLOG: the slow commands.
+// SLOWLOG: the latest slow commands, and slow loads and writes of origins.
 
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { CommandSpec } from '../spec/command.ts'

@@ -1,4 +1,4 @@
-// Scores are set: ZADD, ZINCRBY.
+// Adding members and changing scores: ZADD, ZINCRBY.
 
 import { parseDouble } from '../../bytes/numbers/double.ts'
 import type { CommandSpec } from '../spec/command.ts'

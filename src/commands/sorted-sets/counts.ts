@@ -1,4 +1,4 @@
-// Ranges that are counted or removed: ZCOUNT, ZLEXCOUNT, ZREMRANGEBYRANK, ZREMRANGEBYSCORE, ZREMRANGEBYLEX.
+// Counting and removing ranges: ZCOUNT, ZLEXCOUNT, ZREMRANGEBYRANK, ZREMRANGEBYSCORE, ZREMRANGEBYLEX.
 
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'

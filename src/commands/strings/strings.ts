@@ -1,4 +1,4 @@
-// Strings, one key at a time: GET, SET and their kin.
+// Strings, one key at a time: GET, SET and similar commands.
 
 import type { Args } from '../../resp/args.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'

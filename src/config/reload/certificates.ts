@@ -1,4 +1,4 @@
-// The certificates of a node as a part that takes over a changed configuration: also files that have changed.
+// The certificates of a node as a part that applies a changed configuration: also files that have changed.
 
 import { ReloadError } from '../../commands/spec/host.ts'
 import type { Certificates } from '../../tls/certificates.ts'

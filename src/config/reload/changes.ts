@@ -58,7 +58,7 @@ const AT_START: ReadonlySet<SettingName> = new Set([
   'aclfile',
 ])
 
-/** Settings of HTTP that a reload takes over. */
+/** Settings of HTTP that a reload applies. */
 const HTTP_AT_ONCE: ReadonlySet<HttpSettingName> = new Set(['httpMaxConnections'])
 
 /** How the line of a change ends that takes effect at the next start. */

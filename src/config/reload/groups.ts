@@ -1,4 +1,4 @@
-// The groups of a node as a part that takes over a changed configuration.
+// The groups of a node as a part that applies a changed configuration.
 
 import { MAX_GROUPS } from '../../cluster/links/request-contexts.ts'
 import type { Group } from '../../group/group.ts'

@@ -2,7 +2,7 @@
 
 import type { NodeConfig } from '../config.ts'
 
-/** A part of a node that takes over a changed configuration. */
+/** A part of a node that applies a changed configuration. */
 export interface Reloadable {
   /**
    * Reads and checks what it would take over: files, connections. Nothing of the node changes.

@@ -1,4 +1,4 @@
-// Takes over a configuration while a node runs: all parts of it at once, or none.
+// Applies a configuration while a node runs: all parts of it at once, or none.
 
 import { ReloadError } from '../../commands/spec/host.ts'
 import { OriginError } from '../../group/policy.ts'
@@ -31,7 +31,7 @@ export class Reloader {
   }
 
   /**
-   * Takes over what `read` returns; with `isTrial`, only steps 1 to 3. Resolves to the changes, one line for each.
+   * Applies what `read` returns; with `isTrial`, only steps 1 to 3. Resolves to the changes, one line for each.
    * @throws ReloadError if it cannot be applied: then nothing has changed
    */
   reload(read: () => Promise<NodeConfig> | NodeConfig, isTrial = false): Promise<readonly string[]> {

@@ -1,4 +1,4 @@
-// The settings of a node as a part that takes over a changed configuration.
+// The settings of a node as a part that applies a changed configuration.
 
 import type { ServerSettings } from '../../server/settings.ts'
 import type { ClusterConfig } from '../cluster.ts'

@@ -1,4 +1,4 @@
-// The users of a node as a part that takes over a changed configuration, or a changed file of users.
+// The users of a node as a part that applies a changed configuration, or a changed file of users.
 
 import type { UserDefinition, Users } from '../../access/users.ts'
 import { ReloadError } from '../../commands/spec/host.ts'

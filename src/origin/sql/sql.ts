@@ -215,7 +215,7 @@ export class SqlOrigin implements Origin {
   }
 
   #warnBroken(error: Error): void {
-    this.#broken.give(() => this.#log?.warn({ err: error }, `a connection has broken: ${errorText(error)}`))
+    this.#broken.give(() => this.#log?.warn({ err: error }, `a connection was lost: ${errorText(error)}`))
   }
 
   /** Once one has named a key of this group, those that do not are of other groups with the same channel. */
@@ -231,7 +231,7 @@ export class SqlOrigin implements Origin {
     this.#unusable.give((suppressed) =>
       this.#log?.warn(
         suppressed > 0 ? { channel, suppressed } : { channel },
-        `a notification names no ${what}, what it changed may be stale: got ${showKey(payload)}, wants ${wanted}`,
+        `a notification names no ${what}, so what has changed may be served stale: got ${showKey(payload)}, wants ${wanted}`,
       ),
     )
   }

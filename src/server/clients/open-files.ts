@@ -1,4 +1,4 @@
-// The limit on open files (`ulimit -n`), and the limits of connections that follow from it: beyond it the system closes
+// The limit on open files (`ulimit -n`), and the limits on connections that follow from it.
 
 import { readFileSync } from 'node:fs'
 import type { Logger } from '../logger.ts'

@@ -44,7 +44,7 @@ export class HandshakeLog {
   /** There is no user with the common name of a client's certificate (`tls-auth-clients-user CN`). */
   noUser(name: string, address: string): void {
     const shown = JSON.stringify(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}…` : name)
-    this.#warn(`there is no user ${shown}`, address, 'a certificate does not log its client in')
+    this.#warn(`there is no user ${shown}`, address, 'a client is not logged in by its certificate')
   }
 
   #warn(reason: string, address: string, message: string): void {

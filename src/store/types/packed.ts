@@ -1,4 +1,4 @@
-// Packed strings: the body of a small collection, one string behind the other in the value of its record.
+// Packed strings: the body of a small collection, one string after another in the value of its record.
 
 import { copyNatively } from '../../bytes/copy.ts'
 import type { Records } from '../record.ts'

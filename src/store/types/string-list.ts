@@ -1,4 +1,4 @@
-// Strings that were copied out of a store, one behind the other in a buffer.
+// Strings that were copied out of a store, one after another in a buffer.
 
 import { copyShort } from '../../bytes/copy.ts'
 import { compareIntegers, isCanonicalInteger } from '../../bytes/numbers/decimal.ts'

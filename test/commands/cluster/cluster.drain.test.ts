@@ -54,7 +54,7 @@ describe('in a cluster', () => {
     const [, , last] = members
     for (const { watcher } of members.slice(0, 2)) expect(await watcher.call('CLUSTER', 'DRAIN')).toBe('OK')
     await expect(last.watcher.call('CLUSTER', 'DRAIN')).rejects.toThrow(
-      'ERR no other node stays to take the keys over: start a node, or restart one that was drained, and ask again',
+      'ERR no other node remains to take over the keys: start a node, or restart one that was drained, and try again',
     )
     for (const { watcher } of members)
       expect(await watcher.mget(KEYS)).toEqual(KEYS.map((key) => `of ${key}`))

@@ -47,7 +47,7 @@ function closes(source: () => Source): void {
       proxy.cut()
       expect(await Promise.all(KEYS.map((key) => textOf(origin, key)))).toEqual(KEYS)
     }
-    expect(news).toEqual([expect.stringMatching(/^a connection has broken: /)])
+    expect(news).toEqual([expect.stringMatching(/^a connection was lost: /)])
   })
 
   test('a connection that breaks during a load is replaced, too', async () => {

@@ -68,7 +68,7 @@ describeWithPostgres('a notification that a program sends by itself', (postgres)
     await send('17')
     expect(await heard.next(1)).toEqual(['key 17'])
     expect(said).toEqual([
-      'a notification names no key of this group, what it changed may be stale: got "17", wants a key such as user:{id:int}',
+      'a notification names no key of this group, so what has changed may be served stale: got "17", wants a key such as user:{id:int}',
     ])
     clock.advance(60_000)
     await send('"user:1"')

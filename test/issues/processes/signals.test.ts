@@ -73,7 +73,7 @@ test('a signal that is not an end is ignored with a line, and what was written b
     expect(await exchange(node.port, 'PING\r\n', 'PONG')).toBe('+PONG\r\n')
   }
   node.child.kill('SIGHUP')
-  await logs(node, 'SIGHUP: the configuration was taken over')
+  await logs(node, 'SIGHUP: the configuration was applied')
   node.child.kill('SIGPIPE')
   node.child.kill('SIGSTOP')
   node.child.kill('SIGCONT')
@@ -83,7 +83,7 @@ test('a signal that is not an end is ignored with a line, and what was written b
   await logs(node, 'SIGTERM: closing')
   // While it closes, too.
   node.child.kill('SIGHUP')
-  await logs(node, 'SIGHUP: the configuration is not taken over, nothing has changed: the node is closing')
+  await logs(node, 'SIGHUP: the configuration was refused, nothing has changed: the node is closing')
   source.release()
   const { code, stderr } = await node.outcome
   // A debugger would say on standard error where it listens.
@@ -122,9 +122,7 @@ test('several nodes of one process: the same, also when that process is killed',
   const pid = nodes.lines().find((line) => line.node === first && line.pid !== undefined)?.pid
   process.kill(Number(pid), 'SIGHUP')
   await nodes.logged((lines) =>
-    lines.some(
-      ({ node, msg }) => node === first && msg.startsWith('SIGHUP: the configuration was taken over'),
-    ),
+    lines.some(({ node, msg }) => node === first && msg.startsWith('SIGHUP: the configuration was applied')),
   )
   expect(source.stored.size).toBe(0)
   nodes.child.kill('SIGKILL')

@@ -75,7 +75,7 @@ export async function warnsOnceOfBroken(proxy: FaultyProxy, options: Options, se
   }
   await breakAll()
   await breakAll()
-  await expect.poll(() => warnings).toEqual([expect.stringMatching(/^a connection has broken: /)])
+  await expect.poll(() => warnings).toEqual([expect.stringMatching(/^a connection was lost: /)])
   clock.advance(1000)
   await breakAll()
   await expect.poll(() => warnings.length).toBe(2)

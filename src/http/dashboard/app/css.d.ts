@@ -1,3 +1,3 @@
-// The bundler takes style sheets.
+// Style sheets can be imported: the bundler collects them.
 
 declare module '*.css'

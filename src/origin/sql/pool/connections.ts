@@ -1,4 +1,4 @@
-// The connections of a pool: one for each run, and a fresh one where the server has closed the one before.
+// Runs each query on a connection of the pool, and once more on a fresh one if the server had closed the first.
 
 import { abortable } from '../../abortable.ts'
 

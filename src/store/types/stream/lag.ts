@@ -1,7 +1,6 @@
 // How many entries a consumer group has read, and how many are left (Redis 7.0: "entries-read" and "lag"). XDEL makes
 // gaps, and the number of entries before an ID is known only if there is no gap. Counters restored from a dump may
-// overflow
-// 64 bits, and then wrap around, as in Redis.
+// overflow 64 bits, and then wrap around, as in Redis.
 
 import { type ConsumerGroup, UNKNOWN_READS } from './groups.ts'
 import { MIN_ID, type StreamId } from './id.ts'

@@ -16,7 +16,7 @@ const MERGED_BYTES = 3072
 /** A tree with more than this many times the entries of a leaf is long. */
 const LONG_TREE = 32
 
-/** Entries that are copied, one behind the other. */
+/** Entries that are copied, one after another. */
 const scratch = Buffer.alloc(LEAF_UNITS * UNIT_BYTES)
 const scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.length)
 /** Their slots, with the length of the entry in the place of its distance. */
