@@ -59,9 +59,8 @@ export class Cluster {
   readonly #events: ClusterEvents
   readonly #copyLinks: CopyLinks
   #running: Parts | undefined
-  #isClosed = false
-  /** Whether all links are closed, and none is opened any more. */
-  #hasNoLinks = false
+  /** `closing`: it stops, and its links still carry requests; `closed`: all links are closed, and none is opened any more. */
+  #phase: 'open' | 'closing' | 'closed' = 'open'
   #setReady = (): void => {}
   /** Resolves when the node knows which members are alive. */
   readonly ready: Promise<void>
@@ -175,7 +174,7 @@ export class Cluster {
       registered: (standing) => this.#events.registrationChanged(standing),
       warn: (message) => log.warn({}, message),
     })
-    if (this.#isClosed) return
+    if (this.#phase !== 'open') return
     parts.controlChannel.start()
     await this.ready
   }
@@ -225,7 +224,7 @@ export class Cluster {
   /** Runs a function after a delay, unless the links are closed by then: whoever it would ask is not there any more. */
   after(ms: number, run: () => void): void {
     this.#options.timers.after(ms, () => {
-      if (!this.#hasNoLinks) run()
+      if (this.#phase !== 'closed') run()
     })
   }
 
@@ -335,7 +334,7 @@ export class Cluster {
 
   /** Closes all links. */
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.#phase = 'closing'
     const running = this.#running
     if (running !== undefined) {
       running.controlChannel.stop()
@@ -344,7 +343,7 @@ export class Cluster {
       await this.#options.membership.close()
       this.#mesh.close()
     }
-    this.#hasNoLinks = true
+    this.#phase = 'closed'
   }
 
   get #parts(): Parts {
