@@ -160,7 +160,10 @@ export class Dispatcher implements ForwardedRequests {
     const peer = cluster.peers[owner]
     if (peer === undefined || (peer.hasLeft && forwarded.member === undefined)) {
       // The owner has left the cluster. The next view has another owner.
-      this.#sendInOrder(forwarded, request, () => this.#sendLater(forwarded, request))
+      const args = readRequest(request)
+      this.#sendInOrder(forwarded, this.#parts.table.resolve(args), args, () =>
+        this.#sendLater(forwarded, request),
+      )
       return
     }
     const { client, group, protocol, noTouch } = forwarded.context
@@ -313,17 +316,20 @@ export class Dispatcher implements ForwardedRequests {
       else this.#sendLater(forwarded, request, reason)
     }
     // Later: the requests behind it on the same link must be reported lost first, and no command may be running.
-    this.#sendInOrder(forwarded, request, () => queueMicrotask(send))
+    this.#sendInOrder(forwarded, command, args, () => queueMicrotask(send))
   }
 
   /**
    * Sends a request that its owner has not run once those before it on the same keys, which were lost with it, are
    * answered. From now on this node coordinates it: later ones wait.
    */
-  #sendInOrder(forwarded: ForwardedRequest, request: Buffer, send: () => void): void {
-    const { context, table } = this.#parts
-    const args = readRequest(request)
-    const command = table.resolve(args)
+  #sendInOrder(
+    forwarded: ForwardedRequest,
+    command: Command | undefined,
+    args: Args,
+    send: () => void,
+  ): void {
+    const { context } = this.#parts
     if (command === undefined || command.mayWait || forwarded.isCoordinated) {
       send()
       return
