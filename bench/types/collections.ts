@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { open } from '../load.ts'
 import { type Command, encoded, fill, replies, send } from '../requests.ts'
 import { type Server, startErinys, startRedis } from '../servers.ts'
-import type { CollectionRow, WholeFigure } from './figures.ts'
+import type { CollectionRow, TypeResults, WholeFigure } from './figures.ts'
 
 interface Shape {
   readonly name: string
@@ -45,16 +45,21 @@ function shapes(scale: number): readonly Shape[] {
   ]
 }
 
-/** A row for each shape. @param scale divides the number of collections and elements */
-export async function measureCollections(scale: number): Promise<readonly CollectionRow[]> {
+/** A row for each shape, and the servers. @param scale divides the number of collections and elements */
+export async function measureCollections(
+  scale: number,
+): Promise<{ readonly servers: TypeResults['servers']; readonly rows: readonly CollectionRow[] }> {
+  const versions = new Map<string, string>()
   const rows: CollectionRow[] = []
   for (const shape of shapes(scale)) {
-    const own = await measure(await startErinys({ maxBytes: '4gb' }), shape)
+    const erinys = await startErinys({ maxBytes: '4gb' })
+    const own = await measure(erinys, shape)
     const redis = await startRedis('redis-server')
     const theirs = redis && (await measure(redis, shape))
+    for (const server of [erinys, redis]) if (server !== undefined) versions.set(server.name, server.version)
     rows.push({ what: shape.name, count: shape.count, own, theirs })
   }
-  return rows
+  return { servers: [...versions].map(([name, version]) => ({ name, version })), rows }
 }
 
 /** RSS growth for each collection or element; for a single collection also commands on the whole of it. */

@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { build, conditions, startErinys, startRedis } from '../servers.ts'
+import { build, conditions } from '../servers.ts'
 import { measureCollections } from './collections.ts'
 import { measureCommands } from './commands.ts'
 import type { TypeResults } from './figures.ts'
@@ -13,23 +13,17 @@ const RESULTS = fileURLToPath(new URL('../results/', import.meta.url))
 export async function benchTypes({ smoke }: { readonly smoke: boolean }): Promise<void> {
   build()
   const rounds = smoke ? 1 : 5
+  const { servers, rows } = await measureCollections(smoke ? 100 : 1)
   const results: TypeResults = {
     command: 'npm run bench -- types',
     conditions: conditions(),
-    servers: await versions(),
+    servers,
     rounds,
-    collections: await measureCollections(smoke ? 100 : 1),
+    collections: rows,
     commands: await measureCommands(smoke, rounds),
   }
   console.log(typeSection(results))
   if (smoke) return
   mkdirSync(RESULTS, { recursive: true })
   writeFileSync(`${RESULTS}types.json`, `${JSON.stringify(results, null, 2)}\n`)
-}
-
-async function versions(): Promise<TypeResults['servers']> {
-  const servers = [await startErinys({ maxBytes: '64mb' }), await startRedis('redis-server')]
-  const found = servers.flatMap((server) => (server === undefined ? [] : [server]))
-  await Promise.all(found.map((server) => server.stop()))
-  return found.map(({ name, version }) => ({ name, version }))
 }
