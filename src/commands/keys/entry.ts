@@ -2,7 +2,8 @@
 
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
-import { EXPIRES, LOADED, TAGS } from '../../store/record.ts'
+import { EXPIRES, isCollection, LOADED, TAGS } from '../../store/record.ts'
+import type { Store } from '../../store/store.ts'
 import { attach, copyOf, detach, hasPages } from '../../store/transfer/detached.ts'
 import { EntryTags } from '../../store/validity/tags.ts'
 import { copyValue, putValue, type Value } from '../../store/value.ts'
@@ -13,6 +14,8 @@ interface EntryFacts {
   /** `EXPIRES`, `LOADED`, and the flags of tags. */
   readonly flags: number
   readonly isRaw: boolean
+  /** See `Collections.isLarge`; `undefined`: it is a string. */
+  readonly isLarge: boolean | undefined
   /** With `EXPIRES`: an int64, milliseconds since the epoch. */
   readonly deadline: bigint
   /** With `LOADED`: when it was loaded (ms since the epoch), and how long the load took (ms). */
@@ -27,14 +30,14 @@ export interface Entry extends EntryFacts {
 }
 
 export function copyEntry(from: Group, ref: Ref): Entry {
-  const { flags, isRaw, deadline, loadedAt, loadMs, tagging } = factsOf(from, ref)
+  const { flags, isRaw, isLarge, deadline, loadedAt, loadMs, tagging } = factsOf(from, ref)
   const value = copyValue(from.store, ref)
   // Field by field: V8 makes an object that begins with a spread a dictionary.
-  return { from, value, flags, isRaw, deadline, loadedAt, loadMs, tagging }
+  return { from, value, flags, isRaw, isLarge, deadline, loadedAt, loadMs, tagging }
 }
 
 function factsOf(from: Group, ref: Ref): EntryFacts {
-  const { records } = from.store
+  const { collections, records } = from.store
   const deadline = records.exactDeadline(ref)
   const tagging = new EntryTags()
   records.readTags(ref, tagging)
@@ -42,6 +45,7 @@ function factsOf(from: Group, ref: Ref): EntryFacts {
     from,
     flags: (records.flags(ref) & LOADED) | (deadline === 0n ? 0 : EXPIRES) | records.tagFlags(ref),
     isRaw: records.isRaw(ref),
+    isLarge: isCollection(records.type(ref)) ? collections.isLarge(ref) : undefined,
     deadline,
     loadedAt: records.loadedAt(ref),
     loadMs: records.loadMs(ref),
@@ -67,9 +71,9 @@ export function copyEntryTo(
   from: Group,
   ref: Ref,
 ): boolean {
-  if (!hasPages(from.store, ref)) return putEntry(group, key, start, end, copyEntry(from, ref))
   const facts = factsOf(from, ref)
   const { store } = group
+  if (!hasPages(from.store, ref)) return put(group, facts, storing(store, key, start, end, from.store, ref))
   if (!store.fits(end - start, from.store.valueLength(ref), facts.flags)) return false
   const copied = copyOf(from.store, ref, store)
   return copied !== undefined && put(group, facts, (flags) => attach(store, key, start, end, copied, flags))
@@ -78,18 +82,32 @@ export function copyEntryTo(
 /** Gives a record another key. False: it exceeds the budget with that; nothing has changed. */
 export function renameEntry(group: Group, key: Buffer, start: number, end: number, ref: Ref): boolean {
   const { store } = group
-  if (!hasPages(store, ref)) {
-    const entry = copyEntry(group, ref)
-    // Once the entry is removed, storing it again must not fail; removing it first saves the room for two copies.
-    if (!store.fits(end - start, entry.value.length, entry.flags)) return false
-    store.remove(ref)
-    return putEntry(group, key, start, end, entry)
-  }
   const facts = factsOf(group, ref)
+  if (!hasPages(store, ref)) {
+    // Once the entry is removed, storing it again must not fail; removing it first saves the room for two copies.
+    if (!store.fits(end - start, store.valueLength(ref), facts.flags)) return false
+    const write = storing(store, key, start, end, store, ref)
+    store.remove(ref)
+    return put(group, facts, write)
+  }
   const longer = Math.max(0, end - start - store.records.keyLength(ref))
   if (!store.hasRoom(store.bytesOf(ref) + longer + 16)) return false
   const detached = detach(store, ref)
   return put(group, facts, (flags) => attach(store, key, start, end, detached, flags))
+}
+
+/** Copies the value of a record without pages; the function stores it under a key. A packed collection is its bytes. */
+function storing(
+  store: Store,
+  key: Buffer,
+  start: number,
+  end: number,
+  from: Store,
+  ref: Ref,
+): (flags: number) => Ref {
+  const value = from.copyValue(ref)
+  const type = from.records.type(ref)
+  return (flags) => store.put(key, start, end, value, 0, value.length, type, flags)
 }
 
 /** Stores a value with these facts: `write` gets the flags, and the arguments in fields of the store. */
@@ -104,6 +122,8 @@ function put(group: Group, entry: EntryFacts, write: (flags: number) => Ref): bo
   const ref = write(flags)
   if (ref === NULL_REF) return false
   if (entry.isRaw) store.records.markRaw(ref)
+  // As in Redis a collection keeps its encoding: it may have shrunk, or the limits may be other ones.
+  if (entry.isLarge !== undefined) store.collections.setLarge(ref, entry.isLarge)
   if ((entry.flags & EXPIRES) !== 0) store.records.setExactDeadline(ref, entry.deadline)
   return true
 }

@@ -37,8 +37,10 @@ function sort(c: Context, mayStore: boolean): void {
 
 /** Copies the elements in their own order. */
 function copyElements(c: Context, ref: Ref, type: ValueType, elements: StringList): void {
-  const { lists, sets, sortedSets } = c.store
+  const { collections, lists, sets, sortedSets } = c.store
   if (type === ValueType.SORTED_SET) {
+    // Redis converts it, also for SORT_RO.
+    collections.setLarge(ref, true)
     const { span } = sortedSets
     for (let is = sortedSets.seek(ref, 0); is; is = sortedSets.next())
       elements.add(span.bytes, span.start, span.end)

@@ -74,6 +74,7 @@ function setting(c: Context, valueAt: number, options: number): PlainWrite | 're
     value,
     flags,
     isRaw: false,
+    isLarge: undefined,
     deadline: BigInt(end),
     loadedAt: 0,
     loadMs: 0,

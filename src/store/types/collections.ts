@@ -35,6 +35,9 @@ export const COUNT_WORD = 2
 const EMPTY = Buffer.alloc(PACKED_HEADER_BYTES)
 const PAGED_VALUE = Buffer.from([PAGED, 0, 0, 0, 0, 0, 0, 0])
 
+/** The flag of each type that OBJECT ENCODING says `hashtable` or `skiplist`. A list or stream has no such encoding. */
+const LARGE = 1
+
 /** Shift of the flags of the encoding: bits 1 to 7 of the first byte of a packed collection. */
 const FLAGS_SHIFT = 1
 
@@ -110,6 +113,17 @@ export class Collections {
     const { records } = this
     records.locate(ref)
     records.bytes[records.valueStart] = (records.bytes[records.valueStart] & PAGED) | (flags << FLAGS_SHIFT)
+  }
+
+  /** Whether OBJECT ENCODING names the encoding of large collections. */
+  isLarge(ref: Ref): boolean {
+    return (this.flags(ref) & LARGE) !== 0
+  }
+
+  /** Only for a collection that may have the encoding: a small one has it, too, once it was larger. */
+  setLarge(ref: Ref, isLarge: boolean): void {
+    const flags = this.flags(ref)
+    this.setFlags(ref, isLarge ? flags | LARGE : flags & ~LARGE)
   }
 
   /**

@@ -103,6 +103,7 @@ export class SortedSets {
 
   /** Gives the member that was found another score. */
   update(ref: Ref, bytes: Uint8Array, start: number, end: number): Ref {
+    if (Object.is(this.score[0], -0) && (this.#parts.flags(ref) & SKIPLIST) === 0) this.score[0] = 0
     if (this.#region !== 0) {
       const own = this.#parts.begin(ref)
       this.#members.update(this.#region, bytes, start, end)
@@ -217,7 +218,7 @@ export class SortedSets {
     }
   }
 
-  /** Before a member of `length` bytes is added. Redis's listpacks do not know -0. */
+  /** Before a member of `length` bytes is added. Redis's listpacks do not know -0, neither here nor in `update`. */
   #chooseEncoding(ref: Ref, length: number): void {
     const parts = this.#parts
     const { limits } = parts
