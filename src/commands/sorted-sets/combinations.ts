@@ -160,7 +160,7 @@ function run(c: Context, form: Form): void {
   if (inputs === undefined) return
   const result = combine(c, form.combination, inputs)
   if (form.isCounted) reply.integer(result.count)
-  else if (form.isStored) storeElements(c, 1, result)
+  else if (form.isStored) storeElements(c, 1, result, true)
   else replyElements(c, result, inputs.hasScores)
 }
 

@@ -26,8 +26,17 @@ export function elementBytes(bytes: number, count: number): number {
   return 2 * bytes + 16 * count
 }
 
-/** Replaces what is under the key in argument `i` by these elements, and replies their number. None: the key is removed. */
-export function storeElements(c: Context, i: number, { members, scores, count }: ScoredMembers): void {
+/**
+ * Replaces what is under the key in argument `i` by these elements, and replies their number. None: the key is removed.
+ *
+ * @param asWhole Redis chooses the encoding when all elements are there, not when it adds one: a score may stay -0
+ */
+export function storeElements(
+  c: Context,
+  i: number,
+  { members, scores, count }: ScoredMembers,
+  asWhole: boolean,
+): void {
   const { reply, group } = c
   const { sortedSets, collections } = group.store
   if (count === 0) {
@@ -41,6 +50,7 @@ export function storeElements(c: Context, i: number, { members, scores, count }:
   if (count > PACKED_ELEMENTS) ref = sortedSets.load(ref, members, scores)
   else {
     const { bytes, starts, ends } = members
+    if (asWhole && sortedSets.areLarge(members)) collections.setLarge(ref, true)
     for (let at = 0; at < count; at++) {
       sortedSets.find(ref, bytes, starts[at], ends[at])
       sortedSets.score[0] = scores[at]

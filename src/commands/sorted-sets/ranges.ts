@@ -94,7 +94,7 @@ function range(c: Context, form: RangeForm): void {
     if (count > 0) sortedSets.seek(ref, first, isReverse)
     for (let left = count; left > 0; left--, sortedSets.next())
       elements.add(span.bytes, span.start, span.end, score[0])
-    storeElements(c, 1, elements)
+    storeElements(c, 1, elements, false)
     return
   }
   replyElementCount(c, count, hasScores)

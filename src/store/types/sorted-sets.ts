@@ -89,12 +89,16 @@ export class SortedSets {
     return paged
   }
 
+  /** Whether a sorted set of these members is a `skiplist`. */
+  areLarge(members: StringList): boolean {
+    const { zsetMaxListpackEntries, zsetMaxListpackValue } = this.#parts.limits
+    return members.count > zsetMaxListpackEntries || members.longest > zsetMaxListpackValue
+  }
+
   /** Inserts distinct members, more than PACKED_ELEMENTS, into a new sorted set. */
   load(ref: Ref, members: StringList, scores: Float64Array): Ref {
     const parts = this.#parts
-    const { limits } = parts
-    if (members.count > limits.zsetMaxListpackEntries || members.longest > limits.zsetMaxListpackValue)
-      parts.setFlags(ref, SKIPLIST)
+    if (this.areLarge(members)) parts.setFlags(ref, SKIPLIST)
     else for (let i = 0; i < members.count; i++) scores[i] += 0
     const paged = parts.page(ref)
     this.#members.load(parts.regionOf(paged), members, scores)

@@ -173,6 +173,8 @@ const EDGES: Readonly<Record<string, string>> = {
     OBJECT ENCODING u | ZADD u -0 b | ZSCORE u b | SORT u LIMIT 0 0 ALPHA | ZADD u -0 c | ZSCORE u c`,
   'the score -0': `
     ZADD z 1 a 2 b | ZADD z -0 a | ZSCORE z a | ZADD z INCR -2 b | ZADD z -1 c | ZINCRBY z 1 c | ZADD z XX CH -0 c | ZRANGE z 0 -1 WITHSCORES
+    ZADD v 1 ${'m'.repeat(65)} -0 a -0 b | ZUNIONSTORE u 2 v v | ZSCORE u a | ZINTERSTORE u 1 v | ZSCORE u b | ZDIFFSTORE u 2 v none
+    ZSCORE u a | ZREM v ${'m'.repeat(65)} | ZUNIONSTORE u 1 v | ZSCORE u a | ZRANGESTORE u v 0 -1 | ZSCORE u b
     ZUNIONSTORE y 1 z WEIGHTS -1 | ZRANGE y 0 -1 WITHSCORES | ZRANGESTORE x y 0 -1 | ZRANGE x 0 -1 WITHSCORES`,
   'strings that were edited': `
     SET a 12 | INCRBYFLOAT a 0.5 | OBJECT ENCODING a | APPEND b 12 | OBJECT ENCODING b | APPEND b 3 | OBJECT ENCODING b | COPY b c
