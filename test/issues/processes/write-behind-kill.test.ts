@@ -113,6 +113,31 @@ describeWithMariadb('write-behind', (mariadb) => {
     for (const history of await journal(mariadb(), table)) expect(history.at(-1)).toBe(12)
   })
 
+  test('a node and a database that are killed together lose what was not written, and nothing that was', async () => {
+    const { table, args } = await prepared()
+    const { node, client } = await started(args)
+    await write(client, 1, 5)
+    await written(client)
+    const writing = write(client, 6, 1_000_000).catch(() => undefined)
+    await poll(async () => {
+      const [row] = await mariadb().rows(`select max(value) as value from ${table}_journal`)
+      return Number(row.value) > 6
+    }, 'some of the writes to be at the database')
+    await Promise.all([mariadb().kill(), node.kill()])
+    await writing
+    await mariadb().restart()
+    const histories = await journal(mariadb(), table)
+    for (const history of histories) expect(history.at(-1)).toBeGreaterThanOrEqual(5)
+    const rows = await mariadb().rows(`select id, value from ${table} order by id`)
+    expect(rows).toEqual(histories.map((history, id) => ({ id, value: history.at(-1) })))
+    const next = await started(args)
+    const left = String(histories[0].at(-1))
+    expect(await next.client.get('n:0')).toBe(left)
+    await write(next.client, 1_000_001, 1_000_002)
+    await written(next.client)
+    for (const history of await journal(mariadb(), table)) expect(history.at(-1)).toBe(1_000_002)
+  })
+
   test('a node that is killed while it writes leaves an earlier value of each key, never one behind a newer one', async () => {
     const { table, args } = await prepared()
     const { node, client } = await started(args)
