@@ -48,7 +48,7 @@
 
 import type { LinkFailure } from '../links/link.ts'
 import type { Member } from '../member.ts'
-import { type ListDifference, MemberNames } from '../membership/member-names.ts'
+import type { ListDifference } from '../membership/member-names.ts'
 import { Announcer } from './announcer.ts'
 import { Declarations } from './declarations.ts'
 import { Derived } from './derived.ts'
@@ -76,11 +76,6 @@ export class Detector {
   readonly #batch: Batch
   /** When the detector was last called. */
   #lastRun: number
-  #listedAt: number | undefined
-  /** The names in the last list, and since when. */
-  #listed: MemberNames
-  #listedSince = 0
-  #isListFinal = false
   #isUnlisted = false
   readonly majority: Majority
   /** Writes and reads heartbeats. */
@@ -97,7 +92,7 @@ export class Detector {
     const { shortest = 500, longest = 30_000, window = 120_000 } = probation
     this.#pauseThreshold = options.pauseThreshold ?? timeout / 2
     this.#lastRun = clock.now()
-    this.#listed = new MemberNames([self.name])
+
     this.majority = new Majority(self.name)
     this.#localHealth = new LocalHealth(timeout)
     const rules = { timeout, local: this.#localHealth, shortest, longest, window }
@@ -114,7 +109,7 @@ export class Detector {
       conclusions: {
         takeDeclaredDead: () => this.#declarations.takeDeclaredDead(),
         isLeaseCheckRunning: () => this.#leaseCheck !== undefined,
-        canSettle: () => this.#hasTriedAll(),
+        canSettle: () => this.#peers.hasTriedAll(this.#lastRun),
       },
     })
     this.#batch = new Batch(options.timers, options.batchMs ?? ((peers) => batchInterval(peers, timeout)))
@@ -124,7 +119,7 @@ export class Detector {
       clock,
       peers: this.#peers,
       state: () => this.#state(),
-      listed: () => this.#listed,
+      listed: () => this.#peers.names,
       leaseFor: (name) => this.#leaseFor(name),
     })
   }
@@ -134,12 +129,9 @@ export class Detector {
   /** The members that the membership source lists. This node may be among them. */
   setMembers(list: readonly Member[]): void {
     const now = this.#run()
-    this.#listedAt ??= now
-    this.#listed = new MemberNames([this.#options.self.name, ...list.map(({ name }) => name)])
-    this.#listedSince = now
-    this.#isListFinal = false
-    this.majority.listed(this.#listed.names)
-    for (const { name, runId } of this.#peers.update(list, now)) {
+    const removed = this.#peers.update(list, now)
+    this.majority.listed(this.#peers.names.names)
+    for (const { name, runId } of removed) {
       // It may not know that it is no longer listed, and go on to serve its slots.
       this.#declarations.declare(name, runId, now)
     }
@@ -254,7 +246,7 @@ export class Detector {
       this.#declarations.declareIfDown(name, peer, now, () => health.tick(now, suspectedFor))
       isNews ||= health.status !== status || health.suspicion !== suspicion
     }
-    if (!this.#isListFinal) this.exchange.changed()
+    if (!this.#peers.isFinal) this.exchange.changed()
     if (isNews) this.#conclude(now)
   }
 
@@ -268,7 +260,7 @@ export class Detector {
   #state(): State {
     const { self, tableVersion } = this.#options
     const { report, reached } = this.#localView
-    this.#isListFinal ||= this.#knowsNames()
+    const isListFinal = this.#peers.checkFinal(this.#lastRun)
     return {
       epoch: this.view.epoch,
       table: tableVersion,
@@ -276,7 +268,7 @@ export class Detector {
       ...(self.clientPorts && { clientPorts: self.clientPorts }),
       leaving: !this.#isPresent,
       ...report,
-      list: this.#isListFinal ? this.#listed.fingerprint : '',
+      list: isListFinal ? this.#peers.names.fingerprint : '',
       tombstones: this.#declarations.tombstones,
       weakTombstones: this.#declarations.weakTombstones,
       gossip: this.#derived.gossip(reached, report),
@@ -315,7 +307,7 @@ export class Detector {
 
   /** Peers that list other members than this node. */
   listDifferences(): ListDifference[] {
-    return this.#derived.listDifferences(this.#listed, this.view.epoch)
+    return this.#derived.listDifferences(this.#peers.names, this.view.epoch)
   }
 
   /** The names of live peers that compute other owners of the slots: they run another version of the program. */
@@ -405,7 +397,7 @@ export class Detector {
 
   #announce(now: number): void {
     const isIsolated = this.#declarations.updateIsolation(this.exchange.serial, now - this.#options.timeout)
-    const view = this.#localView.update(this.#isPresent, this.#listed)
+    const view = this.#localView.update(this.#isPresent, this.#peers.names)
     this.#derived.changed()
     this.#updateUnlisted(view)
     if (this.#leaseCheck?.isOver(now, (name) => this.#peers.isAlive(name))) this.#leaseCheck = undefined
@@ -419,26 +411,11 @@ export class Detector {
     const isUnlisted =
       this.#isPresent &&
       !view.includes(self) &&
-      view.some(({ name }) => this.#peers.get(name)?.state.otherList(this.#listed)?.has(self.name) === false)
+      view.some(
+        ({ name }) => this.#peers.get(name)?.state.otherList(this.#peers.names)?.has(self.name) === false,
+      )
     if (isUnlisted && !this.#isUnlisted) this.#declarations.declareSelf()
     this.#isUnlisted = isUnlisted
-  }
-
-  /**
-   * Whether the list names every member as it is known to the others. A member that was never reached may be listed in
-   * another spelling than its own (see aliases.ts); after a timeout it counts as listed by its name.
-   */
-  #knowsNames(): boolean {
-    if (this.#lastRun - this.#listedSince >= this.#options.timeout) return true
-    for (const { state } of this.#peers.listed.values()) if (state.runId === '') return false
-    return true
-  }
-
-  #hasTriedAll(): boolean {
-    if (this.#listedAt === undefined) return false
-    if (this.#lastRun - this.#listedAt >= this.#options.timeout) return true
-    for (const { health } of this.#peers.listed.values()) if (!health.tried) return false
-    return true
   }
 
   get #isPresent(): boolean {
