@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
+import { fieldsWithoutComment } from './support/doc-comments.ts'
 
 const execute = promisify(execFile)
 const project = fileURLToPath(new URL('..', import.meta.url))
@@ -60,7 +61,7 @@ function canRequire([major, minor]: readonly number[]): boolean {
   return major === 22 ? minor >= 12 : major > 22
 }
 
-test('npm start compiles what was edited since; CommonJS can use the result', async () => {
+test('npm start compiles what was edited since; CommonJS can use the result, and its types say what each field means', async () => {
   const clone = cloneTo('edited')
   symlinkSync(join(project, 'node_modules'), join(clone, 'node_modules'))
   expect(await npm(clone, 'start', '--', '--version')).toEqual({
@@ -87,6 +88,7 @@ test('npm start compiles what was edited since; CommonJS can use the result', as
     if (isExpected) expect(stdout).toBe('hello Tom\n')
     else expect(stderr).toContain('ERR_REQUIRE_ESM')
   }
+  expect(fieldsWithoutComment(join(clone, 'dist/index.d.ts'))).toEqual([])
 })
 
 test('without the program of esbuild, as after npm ci --omit=optional, a node starts without the page of the dashboard', async () => {

@@ -269,12 +269,16 @@ export type Settings = {
   readonly [Name in SettingName]: (typeof settings)[Name]['fallback']
 }
 
-/** The settings as a configuration file or a program gives them. */
-export type SettingsInput = {
-  readonly [Name in keyof typeof settings]?: (typeof settings)[Name] extends Setting<infer _, infer Input>
-    ? Input
-    : never
+type InputsOf<Some> = {
+  readonly [Name in keyof Some]?: Some[Name] extends Setting<infer _, infer Input> ? Input : never
 }
+
+/**
+ * The settings as a configuration file or a program gives them. The two parts apart: the declaration of `settings` that
+ * TypeScript writes has no doc comments of what was spread into it.
+ */
+export type SettingsInput = InputsOf<Omit<typeof settings, keyof typeof tlsSettings>> &
+  InputsOf<typeof tlsSettings>
 
 export const settingNames = Object.keys(settings) as readonly SettingName[]
 
