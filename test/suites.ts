@@ -15,6 +15,7 @@ export const PROCESSES: readonly string[] = [
   'test/docs/postgres.test.ts',
   'test/docs/sessions.test.ts',
   'test/http/dashboard/browser.test.ts',
+  'test/http/dashboard/down.test.ts',
   'test/issues/processes/',
   'test/node/origins.faults.test.ts',
   'test/origin/redis/',

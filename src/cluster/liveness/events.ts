@@ -57,6 +57,8 @@ export interface PeerReport {
   /** Failures within the last two minutes. */
   readonly failures: number
   readonly linked: boolean
+  /** It is down because it has left in order. */
+  readonly hasLeft: boolean
 }
 
 export interface DetectorOptions {

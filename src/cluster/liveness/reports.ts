@@ -174,6 +174,18 @@ export function listDifferences(peers: Peers, own: MemberNames, epoch: number): 
 export function peerReports(peers: Peers): PeerReport[] {
   return [...peers].map(([name, { state, health }]) => {
     const { status, suspicion, since, lastHeard, latency, failures, linked } = health
-    return { name, runId: state.runId, status, suspicion, since, lastHeard, latency, failures, linked }
+    const hasLeft = status === 'down' && state.message?.leaving === true
+    return {
+      name,
+      runId: state.runId,
+      status,
+      suspicion,
+      since,
+      lastHeard,
+      latency,
+      failures,
+      linked,
+      hasLeft,
+    }
   })
 }

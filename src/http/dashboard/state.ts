@@ -83,7 +83,12 @@ export interface GroupState extends GroupStats {
 
 export interface MemberState {
   readonly name: string
+  /** As `CLUSTER NODES` has it, or `left`: it has left in order, and is down. */
   readonly state: string
+  /** When the state of its connection last changed, in milliseconds since the epoch; `null`: this node. */
+  readonly since: number | null
+  /** Whether it is up again after a failure. */
+  readonly wasDown: boolean
   readonly slots: number
   /** Round trip of the last heartbeat, ms. */
   readonly latencyMs: number | null
@@ -241,7 +246,9 @@ function clusterStateOf({ cluster }: Host): ClusterState | null {
     self: report.self.name,
     members: report.members.map(({ member, index, state, peer, health }) => ({
       name: member.name,
-      state,
+      state: health?.hasLeft ? 'left' : state,
+      since: health?.since ?? null,
+      wasDown: health?.status === 'up' && health.failures > 0,
       slots: slotCounts[index],
       latencyMs: health?.latency ?? null,
       links: peer?.pool.links.length ?? null,

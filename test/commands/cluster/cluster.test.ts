@@ -20,7 +20,9 @@ function reportOf(...states: MemberState[]): ClusterReport {
     const host = String.fromCharCode(0x61 + index)
     const port = index + 1
     const health =
-      state === 'self' ? undefined : { ...HEALTH, name: `${host}:${port}`, linked: state === 'up' }
+      state === 'self'
+        ? undefined
+        : { ...HEALTH, name: `${host}:${port}`, hasLeft: false, linked: state === 'up' }
     return {
       member: { name: `${host}:${port}`, host, port, weight: 1 },
       index,

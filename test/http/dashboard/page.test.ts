@@ -5,6 +5,7 @@ import type { Explanation } from '../../../src/commands/own/explanation.ts'
 import { typedKey } from '../../../src/http/dashboard/app/api.ts'
 import { bytes, count, percent, rate, seconds } from '../../../src/http/dashboard/app/format.ts'
 import { History, pointOf, quantile } from '../../../src/http/dashboard/app/history.ts'
+import { meaningOf, problemOf } from '../../../src/http/dashboard/app/members.ts'
 import { stepsOf } from '../../../src/http/dashboard/app/steps.ts'
 import { encodeKey, keyName, shownText } from '../../../src/http/dashboard/names.ts'
 import { type DashboardState, nodeReport, shownTo } from '../../../src/http/dashboard/state.ts'
@@ -99,6 +100,35 @@ describe('rates', () => {
     expect(history.recent).toBe(history.recent)
     for (let i = 0; i < 6; i++) add()
     expect(history.recent?.groups.scores).toMatchObject({ reads: 0, loads: 0, hitRatio: null, p50: null })
+  })
+
+  test('history keeps the members that are no longer listed', () => {
+    const { state } = start()
+    const member = { since: 0, wasDown: false, slots: 5, latencyMs: 1, links: 1, hops: 2, lost: 0 }
+    const history = new History()
+    const add = (at: number, ...names: string[]): void => {
+      const members = names.map((name) => ({ name, state: name === 'a:1' ? 'self' : 'up', ...member }))
+      const cluster = { self: 'a:1', members } as unknown as DashboardState['cluster']
+      history.add({ ...state(), at, cluster })
+    }
+    add(1000, 'a:1', 'b:1')
+    expect(history.unlisted).toEqual([])
+    add(2000, 'a:1')
+    add(9000, 'a:1')
+    expect(history.unlisted).toMatchObject([{ name: 'b:1', state: 'unlisted', since: 2000, slots: 0 }])
+    expect(meaningOf(history.unlisted[0], 9000)).toBe('is no longer listed for 7.0 s')
+    add(10_000, 'a:1', 'b:1')
+    expect(history.unlisted).toEqual([])
+  })
+
+  test('many members that are down are one sentence', () => {
+    const down = (count: number) =>
+      problemOf({
+        members: Array.from({ length: count }, (_, i) => ({ name: `n:${i}`, state: 'down' })),
+      } as unknown as NonNullable<DashboardState['cluster']>)
+    expect(down(0)).toBeUndefined()
+    expect(down(2)).toBe('2 nodes are down: n:0, n:1 do not answer.')
+    expect(down(5)).toBe('5 nodes are down: n:0, n:1, n:2 and 2 more do not answer.')
   })
 
   test('history keeps five minutes', () => {

@@ -1,6 +1,6 @@
 // The answers of the last minutes. The difference of two answers turns counters into rates.
 
-import type { DashboardState, GroupState } from './types.ts'
+import type { DashboardState, GroupState, MemberState } from './types.ts'
 
 /** Five minutes, one answer each second. */
 const MAX_SAMPLES = 300
@@ -141,6 +141,12 @@ export class History {
   readonly points: Point[] = []
   #states: DashboardState[] = []
   #recent: Point | undefined
+  readonly #unlisted = new Map<string, MemberState>()
+
+  /** Members that were listed when an earlier answer came, and are not any more. */
+  get unlisted(): readonly MemberState[] {
+    return [...this.#unlisted.values()]
+  }
 
   /** The latest answer. */
   get latest(): DashboardState | undefined {
@@ -153,9 +159,24 @@ export class History {
   }
 
   add(state: DashboardState): void {
+    this.#compareLists(this.latest, state)
     this.#add(state)
     const [first] = this.#states
     this.#recent = first === state ? undefined : pointOf(first, state)
+  }
+
+  #compareLists(before: DashboardState | undefined, { cluster, at }: DashboardState): void {
+    const listed = new Set(cluster?.members.map(({ name }) => name))
+    for (const member of before?.cluster?.members ?? [])
+      if (!listed.has(member.name))
+        this.#unlisted.set(member.name, {
+          ...member,
+          state: 'unlisted',
+          since: at,
+          slots: 0,
+          latencyMs: null,
+        })
+    for (const name of listed) this.#unlisted.delete(name)
   }
 
   #add(state: DashboardState): void {

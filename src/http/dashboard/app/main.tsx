@@ -6,9 +6,10 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { type ApiError, api } from './api.ts'
 import { millis, short } from './format.ts'
 import { History } from './history.ts'
-import { Confirm, Pill, type Question, type Tone } from './parts/common.tsx'
+import { Confirm, Pill, type Question } from './parts/common.tsx'
+import { DownNodes, NodeChoice } from './parts/nodes.tsx'
 import { applyTheme, chosenTheme, nextTheme, startTheme } from './theme.ts'
-import type { DashboardState } from './types.ts'
+import type { DashboardState, MemberState, Tone } from './types.ts'
 import { ClusterView } from './views/cluster.tsx'
 import { Keys, type OpenKey } from './views/keys.tsx'
 import { LogView } from './views/log.tsx'
@@ -34,8 +35,8 @@ type View = (typeof VIEWS)[number][0]
 interface Asked {
   readonly history: History
   readonly problem: ApiError | undefined
-  /** The nodes of the cluster by their names; none: there is one node. */
-  readonly nodes: readonly string[]
+  /** The nodes of the cluster; none: there is one node. */
+  readonly nodes: readonly MemberState[]
   /** The node that serves the page; `undefined`: it has not answered yet. */
   readonly server: string | undefined
 }
@@ -46,7 +47,7 @@ interface Asked {
  */
 function useNode(isPaused: boolean, node: string | undefined): Asked {
   const history = useRef(new History())
-  const nodes = useRef<readonly string[]>([])
+  const nodes = useRef<readonly MemberState[]>([])
   const server = useRef<string | undefined>(undefined)
   const [, setTick] = useState(0)
   const [problem, setProblem] = useState<ApiError>()
@@ -65,7 +66,7 @@ function useNode(isPaused: boolean, node: string | undefined): Asked {
           // Another node was chosen meanwhile.
           if (isOver) return
           history.current.add(state)
-          if (state.cluster !== null) nodes.current = state.cluster.members.map(({ name }) => name)
+          if (state.cluster !== null) nodes.current = state.cluster.members
           if (node === undefined) server.current = state.node.name
           setProblem(undefined)
         } catch (error) {
@@ -154,6 +155,7 @@ function App() {
             {LACKS_RIGHTS.includes(problem.status) && <LoginLink user={state?.user} />}
           </p>
         )}
+        {state !== undefined && state.cluster !== null && <DownNodes cluster={state.cluster} />}
         {state === undefined ? (
           problem === undefined && <p class="empty">Asking the node…</p>
         ) : view === 'overview' ? (
@@ -258,31 +260,6 @@ function Header({ state, view, problem, isPaused, pause, children }: HeaderProps
         </button>
       </div>
     </header>
-  )
-}
-
-interface NodeChoiceProps {
-  readonly nodes: readonly string[]
-  readonly chosen: string | undefined
-  readonly server: string | undefined
-  readonly choose: (name: string) => void
-}
-
-/** The page asks the node that serves it only: that one asks the others. */
-function NodeChoice({ nodes, chosen, server, choose }: NodeChoiceProps) {
-  return (
-    <select
-      class="node mono"
-      aria-label="Node"
-      value={chosen}
-      onChange={(event) => choose(event.currentTarget.value)}
-    >
-      {nodes.map((name) => (
-        <option key={name} value={name}>
-          {name === server ? `${name} (this page)` : name}
-        </option>
-      ))}
-    </select>
   )
 }
 

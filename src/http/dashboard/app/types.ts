@@ -8,3 +8,6 @@ export type {
   MemberState,
 } from '../state.ts'
 export type { ShownValue } from '../value.ts'
+
+/** What a colour stands for. */
+export type Tone = 'good' | 'warn' | 'bad' | 'idle' | 'plain'

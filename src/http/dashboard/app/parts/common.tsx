@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import type { Tone } from '../types.ts'
 
 interface CardProps {
   readonly title: string
@@ -21,8 +22,6 @@ export function Card({ title, hint, class: extra = '', children }: CardProps) {
     </section>
   )
 }
-
-export type Tone = 'good' | 'warn' | 'bad' | 'idle' | 'plain'
 
 /** A word with a dot: the colour alone never tells. */
 export function Pill({ tone, children }: { readonly tone: Tone; readonly children: ComponentChildren }) {

@@ -1,5 +1,6 @@
 // The ring: how many slots each node owns, as arcs.
 
+import { wordsOf } from '../members.ts'
 import type { ClusterState, MemberState } from '../types.ts'
 
 const SIZE = 220
@@ -41,7 +42,7 @@ export function Ring({ members, self }: Pick<ClusterState, 'members' | 'self'>) 
           d={arcPath(start + GAP / 2, Math.max(start + GAP, to - GAP / 2))}
           stroke-width={WIDTH}
         >
-          <title>{`${member.name}: ${member.slots} slots, ${member.state}`}</title>
+          <title>{`${member.name}: ${member.slots} slots, ${wordsOf(member).word}`}</title>
         </path>
       ))}
       <text class="ring-figure" x={SIZE / 2} y={SIZE / 2 + 4}>
@@ -67,7 +68,8 @@ function arcPath(from: number, to: number): string {
 
 function describe(members: readonly MemberState[]): string {
   const parts = members.map(
-    ({ name, slots, state }) => `${name} ${((slots / SLOTS) * 100).toFixed(1)} percent, ${state}`,
+    (member) =>
+      `${member.name} ${((member.slots / SLOTS) * 100).toFixed(1)} percent, ${wordsOf(member).word}`,
   )
   return `Shares of the slots: ${parts.join('; ')}`
 }

@@ -3,24 +3,16 @@
 import { type ApiError, api } from '../api.ts'
 import { bytes, count, millis, percent, rate, seconds } from '../format.ts'
 import type { History } from '../history.ts'
-import { Card, Empty, Facts, Pill, type Question, Table, type Tone } from '../parts/common.tsx'
+import { meaningOf, wordsOf } from '../members.ts'
+import { Card, Empty, Facts, Pill, type Question, Table } from '../parts/common.tsx'
 import { memberColor, Ring, SLOTS } from '../parts/ring.tsx'
-import type { ClusterState, DashboardState } from '../types.ts'
+import type { ClusterState, DashboardState, MemberState } from '../types.ts'
 
 interface ClusterProps {
   readonly state: DashboardState
   readonly history: History
   readonly ask: (question: Question) => void
   readonly tell: (message: string, isError?: boolean) => void
-}
-
-const TONES: Readonly<Record<string, Tone>> = {
-  self: 'good',
-  up: 'good',
-  leaving: 'warn',
-  suspect: 'warn',
-  down: 'bad',
-  unknown: 'idle',
 }
 
 export function ClusterView({ state, history, ask, tell }: ClusterProps) {
@@ -57,7 +49,7 @@ export function ClusterView({ state, history, ask, tell }: ClusterProps) {
         {cluster === null ? (
           <Empty>This node is in no cluster: it owns every key.</Empty>
         ) : (
-          <Members cluster={cluster} />
+          <Members cluster={cluster} unlisted={history.unlisted} at={state.at} />
         )}
       </Card>
       <Process state={state} history={history} />
@@ -75,7 +67,13 @@ const MEMBER_COLUMNS = [
   ['Lost', 'number'],
 ] as const
 
-function Members({ cluster }: { readonly cluster: ClusterState }) {
+interface MembersProps {
+  readonly cluster: ClusterState
+  readonly unlisted: readonly MemberState[]
+  readonly at: number
+}
+
+function Members({ cluster, unlisted, at }: MembersProps) {
   const { members, problem, isCutOff, isSettling, pendingSlots, views, redirects } = cluster
   return (
     <>
@@ -92,21 +90,11 @@ function Members({ cluster }: { readonly cluster: ClusterState }) {
       <div class="ring-row">
         <Ring members={members} self={cluster.self} />
         <Table label="Nodes" columns={MEMBER_COLUMNS}>
-          {members.map(({ name, state, slots, latencyMs, hops, lost }, i) => (
-            <tr key={name}>
-              <th scope="row" class="mono">
-                <i class={`swatch ${memberColor(i)}`} aria-hidden="true" />
-                {name}
-              </th>
-              <td>
-                <Pill tone={TONES[state] ?? 'idle'}>{state === 'self' ? 'this node' : state}</Pill>
-              </td>
-              <td class="number">{percent(slots / SLOTS)}</td>
-              <td class="number">{slots}</td>
-              <td class="number">{millis(latencyMs)}</td>
-              <td class="number">{count(hops)}</td>
-              <td class="number">{count(lost)}</td>
-            </tr>
+          {members.map((member, i) => (
+            <MemberRow key={member.name} member={member} color={memberColor(i)} at={at} />
+          ))}
+          {unlisted.map((member) => (
+            <MemberRow key={member.name} member={member} color="" at={at} />
           ))}
         </Table>
       </div>
@@ -116,6 +104,33 @@ function Members({ cluster }: { readonly cluster: ClusterState }) {
         {isSettling && ' Entries of gained slots are still to come.'}
       </p>
     </>
+  )
+}
+
+interface MemberRowProps {
+  readonly member: MemberState
+  readonly color: string
+  readonly at: number
+}
+
+function MemberRow({ member, color, at }: MemberRowProps) {
+  const { name, slots, latencyMs, hops, lost } = member
+  const { word, tone } = wordsOf(member)
+  return (
+    <tr>
+      <th scope="row" class="mono">
+        <i class={`swatch ${color}`} aria-hidden="true" />
+        {name}
+      </th>
+      <td>
+        <Pill tone={tone}>{word}</Pill> <span class="note meaning">{meaningOf(member, at)}</span>
+      </td>
+      <td class="number">{percent(slots / SLOTS)}</td>
+      <td class="number">{slots}</td>
+      <td class="number">{millis(latencyMs)}</td>
+      <td class="number">{count(hops)}</td>
+      <td class="number">{count(lost)}</td>
+    </tr>
   )
 }
 

@@ -4,8 +4,8 @@ import { useState } from 'preact/hooks'
 import { ago, bytes, count, percent, rate, seconds } from '../format.ts'
 import type { History, Rates } from '../history.ts'
 import { Chart } from '../parts/chart.tsx'
-import { Bar, Card, Empty, Pill, Spark, Table, type Tone } from '../parts/common.tsx'
-import type { DashboardState, GroupState } from '../types.ts'
+import { Bar, Card, Empty, Pill, Spark, Table } from '../parts/common.tsx'
+import type { DashboardState, GroupState, Tone } from '../types.ts'
 
 /** Hot keys, and errors of origins, that are shown. */
 const MOST_HOT = 8
