@@ -19,7 +19,18 @@ import {
 import { identified } from './origins/identity.ts'
 import type { OriginConfig } from './origins/kinds.ts'
 import { originSchema } from './origins/schema.ts'
-import { duration, fields, fraction, isObject, oneOf, reader, show, size, whole, within } from './readers.ts'
+import {
+  duration,
+  fields,
+  fractionTo,
+  isObject,
+  oneOf,
+  reader,
+  show,
+  size,
+  whole,
+  within,
+} from './readers.ts'
 
 /** The fields of a group. Sizes: bytes or `'64mb'`; durations: ms or `'5m'`. */
 export interface GroupConfig {
@@ -28,7 +39,7 @@ export interface GroupConfig {
   /** TTL of loaded values, and of values written without a TTL. Default: 0, no TTL. */
   readonly ttl?: number | string
   /** Each TTL is shortened at random by up to this fraction, so that entries do not expire together. Default: 0.1. */
-  readonly jitter?: number
+  readonly jitter?: number | string
   /** Negative caching: how long a key that the origin lacks is cached as absent; 0: not at all. Default: '5s'. */
   readonly negativeTtl?: number | string
   /** Timeout of a load; 0: no limit. Default: '10s'. */
@@ -46,7 +57,7 @@ export interface GroupConfig {
    * Refresh ahead of expiry, the β of XFetch: with 1 a reload begins about one load time before the expiry, with 2
    * about two. Default: 0, no refresh ahead.
    */
-  readonly refreshAhead?: number
+  readonly refreshAhead?: number | string
   /** Maximum number of concurrent calls of the origin; 0: no limit. Default: 256. */
   readonly originConcurrency?: number
   /** Queue limit: maximum number of calls that wait for a running one to end; others are rejected. Default: 10000. */
@@ -160,10 +171,6 @@ export function demoGroups(): readonly WrittenGroup[] {
   ]
 }
 
-const eagerness = reader<number, number>(`a number from 0 to ${MAX_EAGER}`, (value) =>
-  typeof value === 'number' && value >= 0 && value <= MAX_EAGER ? value : undefined,
-)
-
 /** RFC 9110, section 8.3.1. */
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;\s*[\w!#$&^.+-]+=([\w!#$&^.+-]+|"[^"\\\r\n]*"))*$/
 
@@ -175,13 +182,13 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
   const schema = fields({
     maxBytes: size('1kb').optional(),
     ttl: duration(0).optional(),
-    jitter: fraction.optional(),
+    jitter: fractionTo(1).optional(),
     negativeTtl: duration(0).optional(),
     originTimeout: duration(0, 'timed').optional(),
     maxWait: duration(0, 'timed').optional(),
     staleWhileRevalidate: duration(0, 'timed').optional(),
     staleIfError: duration(0, 'timed').optional(),
-    refreshAhead: eagerness.optional(),
+    refreshAhead: fractionTo(MAX_EAGER, 'a number').optional(),
     originConcurrency: whole(0, MAX_CALLS).optional(),
     originQueue: whole(0, MAX_CALLS).optional(),
     originRetries: whole(0, MAX_RETRIES).optional(),

@@ -22,7 +22,7 @@ const HOST_NAME = /^(?=.*[a-z])[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i
 const MAX_SHOWN = 60
 
 /** The message about an unknown field lists all known fields if there are at most this many. */
-const FEW_FIELDS = 8
+const LISTED_FIELDS = 32
 
 /** Creates a reader from a function that returns `undefined` for a value that is not accepted. */
 export function reader<Output, Input>(
@@ -51,8 +51,8 @@ export function fields<Shape extends z.ZodRawShape>(shape: Shape): z.ZodType<z.o
     for (const name of Object.keys(value)) {
       if (known.includes(name)) continue
       const meant = nearest(name, known)
-      const all = known.length <= FEW_FIELDS ? `, known are ${known.join(', ')}` : ''
-      const hint = meant === undefined ? all : `, did you mean ${meant}?`
+      const all = known.length <= LISTED_FIELDS ? known.join(', ') : 'those of docs/configuration.md'
+      const hint = meant === undefined ? `, known are ${all}` : `, did you mean ${meant}?`
       context.addIssue({ code: 'custom', message: `unknown field${hint}`, path: [name] })
     }
     return within(context, schema.safeParse(value))
@@ -89,14 +89,9 @@ export function whole(
   })
 }
 
-/** A number from 0 to 1. */
-export const fraction: Reader<number, number> = reader('a fraction from 0 to 1', (value) =>
-  typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined,
-)
-
 /** A number from 0 to `most`, also as text. */
-export function fractionTo(most: number): Reader<number, number | string> {
-  return reader(`a fraction from 0 to ${most}`, (value) => {
+export function fractionTo(most: number, wants = 'a fraction'): Reader<number, number | string> {
+  return reader(`${wants} from 0 to ${most}`, (value) => {
     const number = typeof value === 'string' && /^\d*\.?\d+$/.test(value) ? Number(value) : value
     return typeof number === 'number' && number >= 0 && number <= most ? number : undefined
   })

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import type { CommandCatalog } from '../access/catalog.ts'
+import { SYNTAX_ERROR } from '../access/rules/errors.ts'
 import { latin1 } from '../access/text.ts'
 import { DEFAULT_USER, stageUsers, type UserDefinition } from '../access/users.ts'
 import { createCommandTable } from '../execution/table.ts'
@@ -33,7 +34,8 @@ export function usersSchema(): z.ZodType<readonly UserDefinition[]> {
       refuse(`got ${givenKind(rules)}, wants rules such as 'on >password ~cache:* +@read'`, name)
       return []
     })
-    for (const { place, message } of stageUsers(definitions, ruleContext()).problems) refuse(message, place)
+    for (const { place, message } of stageUsers(definitions, ruleContext()).problems)
+      refuse(explained(message), place)
     return definitions
   })
 }
@@ -54,7 +56,8 @@ export function decideUsers(
     refuse('users: aclfile names a file of users, keep one of both')
   if (users.length === 0) return { users, needsLogin: requirepass !== '' }
   const { users: staged, problems } = stageUsers(users, ruleContext())
-  if (aclfile !== '') for (const { place, message } of problems) refuse(`aclfile: ${place}: ${message}`)
+  if (aclfile !== '')
+    for (const { place, message } of problems) refuse(`aclfile: ${place}: ${explained(message)}`)
   const own = staged.get(DEFAULT_USER)
   if (own !== undefined && written !== undefined && requirepass !== '')
     refuse('users.default: requirepass sets the password of this user, too: keep one of both')
@@ -72,6 +75,15 @@ function readUsers(aclfile: string, refuse: (problem: string) => void): readonly
 function ruleContext(): { readonly catalog: CommandCatalog; allowsChannels: boolean } {
   return { catalog: createCommandTable(), allowsChannels: false }
 }
+
+/** Redis's error about a rule that is none, and the rules that there are. */
+function explained(message: string): string {
+  return message.endsWith(`: ${SYNTAX_ERROR}`) ? `${message}, wants ${RULES}` : message
+}
+
+const RULES =
+  'on, off, nopass, >password, #hash, ~keys, %R~keys, %W~keys, +command, -command, +@category, -@category, @group:name, ' +
+  'allkeys, allcommands, nocommands, reset, or a selector in parentheses'
 
 function wordsOf(rules: unknown): readonly string[] | undefined {
   if (typeof rules === 'string') return rules.split(/\s+/).filter((word) => word !== '')

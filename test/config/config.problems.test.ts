@@ -108,16 +108,25 @@ describe('the error of a wrong field has its path, its value and what is expecte
   })
 })
 
+const GROUP_FIELDS =
+  'maxBytes, ttl, jitter, negativeTtl, originTimeout, maxWait, staleWhileRevalidate, staleIfError, refreshAhead, originConcurrency, originQueue, originRetries, originBackoff, breakAfter, breakFor, batchMax, batchWindow, write, writeQueue, onPartition, eviction, evictionCost, contentType, origin'
+
 describe('unknown fields are refused', () => {
   test.each<[unknown, string]>([
     [{ prot: 7000 }, 'prot: unknown field, did you mean port?'],
     [{ maxMemory: '1gb' }, 'maxMemory: unknown field, did you mean maxmemory?'],
     [{ 'tcp-keepalive': 0 }, "['tcp-keepalive']: unknown field, did you mean tcpKeepalive?"],
-    [{ banana: 1 }, 'banana: unknown field'],
-    [JSON.parse('{"__proto__": {"port": 1}}'), '__proto__: unknown field'],
-    [{ constructor: 1 }, 'constructor: unknown field'],
+    [{ banana: 1 }, 'banana: unknown field, known are those of docs/configuration.md'],
+    [
+      JSON.parse('{"__proto__": {"port": 1}}'),
+      '__proto__: unknown field, known are those of docs/configuration.md',
+    ],
+    [{ constructor: 1 }, 'constructor: unknown field, known are those of docs/configuration.md'],
     [{ groups: { a: { maxByte: 1 } } }, 'groups.a.maxByte: unknown field, did you mean maxBytes?'],
-    [{ groups: { a: JSON.parse('{"__proto__": 1}') } }, 'groups.a.__proto__: unknown field'],
+    [
+      { groups: { a: JSON.parse('{"__proto__": 1}') } },
+      `groups.a.__proto__: unknown field, known are ${GROUP_FIELDS}`,
+    ],
   ])('%j', (config, problem) => {
     expect(problems({ config })).toEqual([problem])
   })
@@ -134,7 +143,7 @@ test('all problems are reported at once, with the name of their source', () => {
   ).toEqual([
     "erinys.config.json: port: got 'x', wants",
     'erinys.config.json: hz: got 0, wants',
-    'erinys.config.json: groups.a.b: unknown field',
+    'erinys.config.json: groups.a.b: unknown field, known are',
     "erinys.config.json: groups.a.ttl: got 'x', wants",
     "erinys.config.json: groups['c d']: the name of a group has no spaces and no control characters",
     "--loglevel: got 'loud', wants",

@@ -104,7 +104,7 @@ test.each<[origin: unknown, ...problems: string[]]>([
   [{ kind: 'sql', url: pg, query, ssl: 'maybe' }, "ssl: got 'maybe', wants yes or no"],
   [
     { kind: 'sql', url: pg, query, ssl: { ca: 'none.pem' } },
-    `ssl.ca: ${join(folder, 'none.pem')}: cannot be read (ENOENT)`,
+    `ssl.ca: got the path '${join(folder, 'none.pem')}', which cannot be read (ENOENT), wants PEM or the path of a PEM file`,
   ],
   [{ kind: 'sql', url: pg, query, ssl: { cert: 5 } }, 'ssl.cert: got a number, wants text'],
   [

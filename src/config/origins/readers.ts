@@ -109,16 +109,28 @@ export const headers: z.ZodType<Readonly<Record<string, string>>> = z
     return found
   })
 
+/** Paths are shorter than certificates and keys. */
+const LONGEST_PATH = 400
+const PEM_WANTED = 'wants PEM or the path of a PEM file'
+
 /** TLS options; relative paths start at `directory`. */
 export function tls(directory: string): z.ZodType<TlsOptions> {
   const pem = secret.transform((value, context): string => {
     if (value.includes('-----BEGIN ')) return value
+    // It may be a key: it is not repeated.
+    if (value.length > LONGEST_PATH || value.includes('\n')) {
+      context.addIssue({ code: 'custom', message: `got text without -----BEGIN, ${PEM_WANTED}` })
+      return z.NEVER
+    }
     const path = resolve(directory, value)
     try {
       return readFileSync(path, 'utf8')
     } catch (error) {
       const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
-      context.addIssue({ code: 'custom', message: `${path}: cannot be read (${reason})` })
+      context.addIssue({
+        code: 'custom',
+        message: `got the path ${show(path)}, which cannot be read (${reason}), ${PEM_WANTED}`,
+      })
       return z.NEVER
     }
   })
