@@ -1,24 +1,16 @@
 // The Helm chart, rendered by Helm and validated against the schemas of Kubernetes.
 
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { resolveLayers } from '../../src/config/config.ts'
-import { describeIfFound, describeWithExecutable } from '../support/executable.ts'
+import { describeWithExecutable } from '../support/executable.ts'
+import { describeWithModels, type Manifest } from '../support/kubernetes.ts'
 
 const execute = promisify(execFile)
 const chart = fileURLToPath(new URL('../../deploy/helm/erinys', import.meta.url))
-
-interface Manifest {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }
-  readonly [field: string]: unknown
-}
 
 interface PodSpec {
   readonly terminationGracePeriodSeconds: number
@@ -266,32 +258,11 @@ describeWithExecutable(
       })
     })
 
-    const models = (process.env.NODE_PATH ?? '')
-      .split(delimiter)
-      .find((folder) => folder !== '' && existsSync(join(folder, 'kubernetes-models')))
-    describeIfFound(
-      models,
-      'the schemas of Kubernetes',
-      'kubernetes-models (in NODE_PATH)',
-      'kubernetes-models',
-      (folder) => {
-        test.each(Object.entries(VARIANTS))('%s is valid', async (_, values) => {
-          for (const manifest of await render(values)) {
-            const isMonitor = manifest.apiVersion.startsWith('monitoring.coreos.com/')
-            const models = isMonitor ? '@kubernetes-models/prometheus-operator' : 'kubernetes-models'
-            const path = join(folder, models, manifest.apiVersion, 'index.js')
-            const types = (await import(/* @vite-ignore */ pathToFileURL(path).href)) as Record<
-              string,
-              new (
-                data: object,
-              ) => { validate(): void }
-            >
-            const { apiVersion: _version, kind, ...data } = manifest
-            expect(() => new types[kind](data).validate(), kind).not.toThrow()
-          }
-        })
-      },
-    )
+    describeWithModels((validate) => {
+      test.each(Object.entries(VARIANTS))('%s is valid', async (_, values) => {
+        for (const manifest of await render(values)) await validate(manifest)
+      })
+    })
   },
   'helm',
 )

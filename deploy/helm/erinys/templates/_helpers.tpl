@@ -36,3 +36,18 @@ httpGet:
   {{- end }}
 {{- end -}}
 {{- end -}}
+
+{{/* Two listeners of a pod cannot share a port. */}}
+{{- define "erinys.checkPorts" -}}
+{{- $ports := list (list "resp.port" (int .Values.resp.port)) (list "http.port" (int .Values.http.port)) -}}
+{{- if include "erinys.hasPlainPort" . -}}
+{{- $ports = prepend $ports (list "tls.plainPort" (int .Values.tls.plainPort)) -}}
+{{- end -}}
+{{- range $i, $first := $ports -}}
+{{- range $second := slice $ports (add1 $i | int) -}}
+{{- if eq (index $first 1) (index $second 1) -}}
+{{- fail (printf "%s and %s are both %d: they have to differ" (index $first 0) (index $second 0) (index $first 1)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
