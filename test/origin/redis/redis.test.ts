@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
+import { type Duplex, pipeline } from 'node:stream'
 import { createServer as createTlsServer } from 'node:tls'
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { systemTimers } from '../../../src/bytes/clock.ts'
@@ -16,6 +17,11 @@ import { context, type Options, proxyTo, redisOrigin, seen } from './origins.ts'
 
 function originOf(port: number, options?: Options): RedisOrigin {
   return redisOrigin(`redis://127.0.0.1:${port}`, options)
+}
+
+/** Passes on what a client and the server say. When one of the connections breaks, both are closed. */
+function connectTo(server: RedisServer, client: Duplex): void {
+  pipeline(client, connect(server.socketPath), client, () => undefined)
 }
 
 describeWithRedis('Redis', (redis) => {
@@ -130,10 +136,9 @@ describeWithRedis('Redis', (redis) => {
 
   test("TLS: the server's certificate is verified", async () => {
     await redis().call('SET', 'Tom', '630')
-    const server = createTlsServer({ cert: certificate, key: privateKey }, (client) => {
-      client.on('error', () => undefined)
-      client.pipe(connect(redis().socketPath)).pipe(client)
-    })
+    const server = createTlsServer({ cert: certificate, key: privateKey }, (client) =>
+      connectTo(redis(), client),
+    )
     server.on('tlsClientError', () => undefined).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -205,10 +210,7 @@ describeWithRedis(
     beforeAll(() => owningAll(redis()))
 
     async function listening(port: number, credentials: { cert: string; key: string }): Promise<number> {
-      const server = createTlsServer(credentials, (client) => {
-        client.on('error', () => undefined)
-        client.pipe(connect(redis().socketPath)).pipe(client)
-      })
+      const server = createTlsServer(credentials, (client) => connectTo(redis(), client))
       server.on('tlsClientError', () => undefined).listen(port, '127.0.0.1')
       await once(server, 'listening')
       onTestFinished(() => void server.close())
