@@ -85,12 +85,12 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     return random() * 100 < options.reads ? get(key) : set(key, value)
   }
   const variants = Math.max(1, Math.min(20_000, Math.ceil(options.operations / options.depth)))
-  const pipelinesFor = (hotKey?: string): readonly Buffer[] =>
+  const pipelinesFor = (hotKey: string | undefined): readonly Buffer[] =>
     Array.from({ length: variants }, () =>
       Buffer.from(Array.from({ length: options.depth }, () => request(hotKey)).join('')),
     )
-  const byHotKey = new Map((hot?.keys ?? []).map((key) => [key, pipelinesFor(key)]))
-  const common = hot === undefined ? pipelinesFor() : []
+  const hotKeys: readonly (string | undefined)[] = hot?.keys ?? [undefined]
+  const byHotKey = new Map(hotKeys.map((key) => [key, pipelinesFor(key)]))
   let left = Math.ceil(options.operations / options.depth)
   const total = left
   const latencies = new Float64Array(total)
@@ -103,7 +103,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   await Promise.all(
     sockets.map(async (socket, i) => {
       const replies = countReplies(socket, protocol)
-      const pipelines = byHotKey.get(hot?.keys[i % ports.length] ?? '') ?? common
+      const pipelines = byHotKey.get(hotKeys[i % hotKeys.length]) ?? []
       while (left > 0) {
         left--
         const sent = performance.now()

@@ -1,4 +1,6 @@
-// What the limits of a process (`ulimit -v`, `ulimit -d`) leave of its memory, from Linux's files about it.
+// The limits of this process (`ulimit`), from Linux's files about it.
+
+import { readFileSync } from 'node:fs'
 
 const PAGE_BYTES = 4096
 
@@ -8,15 +10,27 @@ const USED = [
   ['Max data size', 5],
 ] as const
 
+/** A file about this process; empty where the operating system has none. */
+export function processFile(name: 'limits' | 'statm'): string {
+  try {
+    return readFileSync(`/proc/self/${name}`, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+/** The soft limit with this name in /proc/self/limits; `Infinity`: there is none, or the text is empty. */
+export function limitOf(limits: string, name: string): number {
+  const [, soft] = new RegExp(`^${name} +(\\d+)`, 'm').exec(limits) ?? []
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
+}
+
 /**
  * Bytes that the process may still take: much of its address space is reserved by V8 before anything is stored.
  * `Infinity`: it has no limits, or the files are empty.
  */
 export function freeWithinLimits(limits: string, statm: string): number {
   const pages = statm.split(' ').map(Number)
-  const free = USED.map(([name, field]) => {
-    const limit = Number(new RegExp(`^${name} +(\\d+)`, 'm').exec(limits)?.[1] ?? Number.NaN)
-    return Number.isNaN(limit) ? Number.POSITIVE_INFINITY : limit - (pages[field] || 0) * PAGE_BYTES
-  })
+  const free = USED.map(([name, field]) => limitOf(limits, name) - (pages[field] || 0) * PAGE_BYTES)
   return Math.max(0, Math.min(...free))
 }

@@ -103,6 +103,14 @@ export async function expectSameReplies(
   expect(normalized(given), place).toEqual(normalized(wanted))
 }
 
+/** A reply with its strings sorted, for commands that leave their order open. */
+export function withSortedElements(reply: string): string {
+  return reply
+    .split(/(?=\$\d)/)
+    .sort()
+    .join('')
+}
+
 /** What is compared besides the replies, and how. */
 export interface Comparison {
   /** 2 by default. */

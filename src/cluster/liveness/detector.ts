@@ -92,7 +92,6 @@ export class Detector {
     const { shortest = 500, longest = 30_000, window = 120_000 } = probation
     this.#pauseThreshold = options.pauseThreshold ?? timeout / 2
     this.#lastRun = clock.now()
-
     this.majority = new Majority(self.name)
     this.#localHealth = new LocalHealth(timeout)
     const rules = { timeout, local: this.#localHealth, shortest, longest, window }

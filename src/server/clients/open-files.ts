@@ -1,7 +1,7 @@
 // The limit on open files (`ulimit -n`), and the limits on connections that follow from it.
 
-import { readFileSync } from 'node:fs'
 import type { Logger } from '../logger.ts'
+import { limitOf, processFile } from '../process-limits.ts'
 import type { ServerSettings } from '../settings.ts'
 
 /** File descriptors for files, listening sockets, origins and Node.js itself (Redis: 32). */
@@ -30,12 +30,9 @@ export interface ConnectionRoom {
 
 /** How many files this process may have open; infinite if it is not known. */
 export function openFilesLimit(): number {
-  try {
-    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
-    if (soft !== undefined) return Number(soft)
-  } catch {
-    // Not Linux.
-  }
+  const limit = limitOf(processFile('limits'), 'Max open files')
+  if (Number.isFinite(limit)) return limit
+  // Not Linux, or no limit.
   const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft: unknown } } }
   const soft = Number(userLimits?.open_files?.soft)
   return Number.isNaN(soft) ? Number.POSITIVE_INFINITY : soft

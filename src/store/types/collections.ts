@@ -35,8 +35,11 @@ export const COUNT_WORD = 2
 const EMPTY = Buffer.alloc(PACKED_HEADER_BYTES)
 const PAGED_VALUE = Buffer.from([PAGED, 0, 0, 0, 0, 0, 0, 0])
 
-/** The flag of each type that OBJECT ENCODING says `hashtable` or `skiplist`. A list or stream has no such encoding. */
-const LARGE = 1
+/**
+ * The flag of hashes, sets and sorted sets that OBJECT ENCODING says `hashtable` or `skiplist`, and not `listpack` or
+ * `intset`. A list or stream has no such encoding.
+ */
+export const LARGE = 1
 
 /** Shift of the flags of the encoding: bits 1 to 7 of the first byte of a packed collection. */
 const FLAGS_SHIFT = 1

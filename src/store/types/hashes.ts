@@ -1,7 +1,14 @@
 // Hashes: pairs of field and value, packed while they are small, then a tree in the order of the hashes of the fields.
 
 import type { Ref } from '../arena.ts'
-import { COUNT_WORD, type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
+import {
+  COUNT_WORD,
+  type Collections,
+  LARGE,
+  PACKED_BYTES,
+  PACKED_ELEMENTS,
+  PACKED_STRING,
+} from './collections.ts'
 import { type DeadlineCondition, holds } from './hash/deadline-condition.ts'
 import { FieldDeadlines } from './hash/field-deadlines.ts'
 import { FieldExpiry } from './hash/field-expiry.ts'
@@ -19,9 +26,7 @@ import {
 import { Span } from './span.ts'
 import type { StringList } from './string-list.ts'
 
-/** A flag: OBJECT ENCODING says `hashtable`, and not `listpack`. */
-const TABLE = 1
-/** A flag: a field has, or had, a deadline. Redis calls the compact encoding of such a hash `listpackex`. */
+/** A flag beside `LARGE`: a field has, or had, a deadline. Redis calls the compact encoding of such a hash `listpackex`. */
 const TIMED = 2
 
 /** The outcome of `expire`, by Redis's numbers. */
@@ -122,7 +127,7 @@ export class Hashes {
       valueEnd - valueStart > most ||
       (!this.found && this.length(moved) > limits.hashMaxListpackEntries)
     )
-      this.#parts.setFlags(moved, this.#parts.flags(moved) | TABLE)
+      this.#parts.setLarge(moved, true)
     return moved
   }
 
@@ -137,7 +142,7 @@ export class Hashes {
     const { count } = fields
     const longest = Math.max(fields.longest, values.longest)
     const isTable = longest > limits.hashMaxListpackValue || count > limits.hashMaxListpackEntries
-    parts.setFlags(ref, (isTable ? TABLE : 0) | (deadlines === undefined ? 0 : TIMED))
+    parts.setFlags(ref, (isTable ? LARGE : 0) | (deadlines === undefined ? 0 : TIMED))
     const paged = parts.page(ref)
     const region = parts.regionOf(paged)
     this.#pairs.load(region, fields, values)
@@ -206,7 +211,7 @@ export class Hashes {
   /** Visits pairs as `Tree.scan` does, those of a compact or packed hash at once. `visit` must not change the hash. */
   scan(ref: Ref, cursor: number, limit: number, visit: () => void): number {
     // As Redis, which has no cursors for its compact encoding.
-    const isWhole = (this.#parts.flags(ref) & TABLE) === 0 || this.#parts.regionOf(ref) === 0
+    const isWhole = !this.#parts.isLarge(ref) || this.#parts.regionOf(ref) === 0
     if (isWhole) {
       for (let is = this.seek(ref, 0); is; is = this.next()) visit()
       return 0
@@ -334,7 +339,7 @@ export class Hashes {
     const isCompact =
       longest <= limits.hashMaxListpackValue &&
       (found >= 0 || count < limits.hashMaxListpackEntries) &&
-      (this.#parts.locatedFlags & TABLE) === 0
+      (this.#parts.locatedFlags & LARGE) === 0
     if (
       isFull ||
       longest > (isCompact ? COMPACT_STRING : PACKED_STRING) ||

@@ -21,9 +21,8 @@ import { Tree } from './tree/tree.ts'
 
 /*
  * A set of integers only, while there are few, is an `intset` to OBJECT ENCODING, and its members are read in ascending
- * order, as in Redis: packed, they are in this order. With the flag TABLE it is a `hashtable`, in any order.
+ * order, as in Redis: packed, they are in this order. A large one is a `hashtable`, in any order.
  */
-const TABLE = 1
 
 /** The kinds of walks of `next`. */
 const PACKED_WALK = 0
@@ -88,7 +87,7 @@ export class Sets {
     )
       return this.add(this.#page(ref), bytes, start, end)
     const converted = this.#convert(ref, count + 1, bytes, start, end)
-    const at = this.#isTable(converted) ? length : this.#placeOf(bytes, start, end) - records.valueStart
+    const at = this.#parts.isLarge(converted) ? length : this.#placeOf(bytes, start, end) - records.valueStart
     const moved = this.#parts.store.splice(converted, at, 0, packedBytes(end - start))
     writePacked(records, records.valueStart + at, bytes, start, end)
     setPackedCount(records, count + 1)
@@ -99,7 +98,7 @@ export class Sets {
   load(ref: Ref, members: StringList): Ref {
     const parts = this.#parts
     const { tree } = parts
-    if (members.count > parts.limits.setMaxIntsetEntries || !members.areIntegers()) parts.setFlags(ref, TABLE)
+    if (members.count > parts.limits.setMaxIntsetEntries || !members.areIntegers()) parts.setLarge(ref, true)
     const paged = parts.page(ref)
     tree.open(parts.regionOf(paged), TreeKind.SET)
     const { bytes, starts, ends } = members
@@ -157,7 +156,7 @@ export class Sets {
 
   /** Reads the first member in the order in which all are replied. False: there is none. */
   first(ref: Ref): boolean {
-    if (this.#isTable(ref) || this.#parts.regionOf(ref) === 0) return this.seek(ref, 0)
+    if (this.#parts.isLarge(ref) || this.#parts.regionOf(ref) === 0) return this.seek(ref, 0)
     this.#sorted.clear()
     for (let is = this.seek(ref, 0); is; is = this.next())
       this.#sorted.add(this.member.bytes, this.member.start, this.member.end)
@@ -190,13 +189,13 @@ export class Sets {
   /** Makes a set an `intset` again if it could be one. */
   reconsider(ref: Ref): void {
     const { limits, records } = this.#parts
-    if (!this.#isTable(ref) || this.size(ref) > limits.setMaxIntsetEntries) return
+    if (!this.#parts.isLarge(ref) || this.size(ref) > limits.setMaxIntsetEntries) return
     const sorted = this.#sorted
     sorted.clear()
     for (let is = this.seek(ref, 0); is; is = this.next())
       sorted.add(this.member.bytes, this.member.start, this.member.end)
     if (!sorted.areIntegers()) return
-    this.#parts.setFlags(ref, this.#parts.flags(ref) & ~TABLE)
+    this.#parts.setLarge(ref, false)
     if (this.#parts.regionOf(ref) !== 0) return
     sorted.sortIntegers()
     let at = records.valueStart + PACKED_HEADER_BYTES
@@ -207,7 +206,7 @@ export class Sets {
   /** Visits members as `Hashes.scan` does. */
   scan(ref: Ref, cursor: number, limit: number, visit: () => void): number {
     const region = this.#parts.regionOf(ref)
-    if (region === 0 || !this.#isTable(ref)) {
+    if (region === 0 || !this.#parts.isLarge(ref)) {
       for (let is = this.first(ref); is; is = this.next()) visit()
       return 0
     }
@@ -223,15 +222,11 @@ export class Sets {
     return true
   }
 
-  #isTable(ref: Ref): boolean {
-    return (this.#parts.flags(ref) & TABLE) !== 0
-  }
-
-  /** Sets the flag TABLE if the set, with this new member and `count` members, is not an `intset` any more. */
+  /** Makes the set a `hashtable` if it, with this new member and `count` members, is not an `intset` any more. */
   #convert(ref: Ref, count: number, bytes: Uint8Array, start: number, end: number): Ref {
-    if (this.#isTable(ref)) return ref
+    if (this.#parts.isLarge(ref)) return ref
     if (count > this.#parts.limits.setMaxIntsetEntries || !isCanonicalInteger(bytes, start, end))
-      this.#parts.setFlags(ref, TABLE)
+      this.#parts.setLarge(ref, true)
     return ref
   }
 

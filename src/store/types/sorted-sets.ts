@@ -16,9 +16,6 @@ import { Tree } from './tree/tree.ts'
  * Elements are in the order of their scores, and of the bytes of their members where scores are equal.
  */
 
-/** A flag: OBJECT ENCODING says `skiplist`, and not `listpack`. */
-const SKIPLIST = 1
-
 /** The word of the head where the descriptors of the trees begin. */
 const TREES_WORD = 0
 
@@ -98,7 +95,7 @@ export class SortedSets {
   /** Inserts distinct members, more than PACKED_ELEMENTS, into a new sorted set. */
   load(ref: Ref, members: StringList, scores: Float64Array): Ref {
     const parts = this.#parts
-    if (this.areLarge(members)) parts.setFlags(ref, SKIPLIST)
+    if (this.areLarge(members)) parts.setLarge(ref, true)
     else for (let i = 0; i < members.count; i++) scores[i] += 0
     const paged = parts.page(ref)
     this.#members.load(parts.regionOf(paged), members, scores)
@@ -107,7 +104,7 @@ export class SortedSets {
 
   /** Gives the member that was found another score. */
   update(ref: Ref, bytes: Uint8Array, start: number, end: number): Ref {
-    if (Object.is(this.score[0], -0) && (this.#parts.flags(ref) & SKIPLIST) === 0) this.score[0] = 0
+    if (Object.is(this.score[0], -0) && !this.#parts.isLarge(ref)) this.score[0] = 0
     if (this.#region !== 0) {
       const own = this.#parts.begin(ref)
       this.#members.update(this.#region, bytes, start, end)
@@ -226,9 +223,9 @@ export class SortedSets {
   #chooseEncoding(ref: Ref, length: number): void {
     const parts = this.#parts
     const { limits } = parts
-    if ((parts.flags(ref) & SKIPLIST) !== 0) return
+    if (parts.isLarge(ref)) return
     if (length > limits.zsetMaxListpackValue || this.length(ref) >= limits.zsetMaxListpackEntries)
-      parts.setFlags(ref, SKIPLIST)
+      parts.setLarge(ref, true)
     else this.score[0] += 0
   }
 

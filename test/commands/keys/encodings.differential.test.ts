@@ -3,7 +3,12 @@
 
 import fc from 'fast-check'
 import { test } from 'vitest'
-import { type Command, describeComparison, testEdges } from '../../support/differential.ts'
+import {
+  type Command,
+  describeComparison,
+  testEdges,
+  withSortedElements,
+} from '../../support/differential.ts'
 
 const KEYS = ['a', 'b', 'c', 'd']
 const LIMITS = {
@@ -146,12 +151,7 @@ const CONTENTS: Command[] = KEYS.flatMap((each) => [
 const UNORDERED = /^(SPOP|SMEMBERS|HGETALL)$/
 
 function comparable(reply: string, [name]: Command): string {
-  return UNORDERED.test(String(name))
-    ? reply
-        .split(/(?=\$\d)/)
-        .sort()
-        .join('')
-    : reply
+  return UNORDERED.test(String(name)) ? withSortedElements(reply) : reply
 }
 
 /** See `commandsOf`. */

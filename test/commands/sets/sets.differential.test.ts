@@ -3,7 +3,12 @@
 
 import fc from 'fast-check'
 import { test } from 'vitest'
-import { type Command, describeComparison, testEdges } from '../../support/differential.ts'
+import {
+  type Command,
+  describeComparison,
+  testEdges,
+  withSortedElements,
+} from '../../support/differential.ts'
 
 const MAX = '9223372036854775807'
 const MIN = '-9223372036854775808'
@@ -111,12 +116,7 @@ const UNORDERED = /^(SMEMBERS|SINTER|SUNION|SDIFF|SPOP)$/
 
 /** A reply, with sorted elements if its command leaves the order open. */
 function comparable(reply: string, [name]: Command): string {
-  return UNORDERED.test(String(name))
-    ? reply
-        .split(/(?=\$\d)/)
-        .sort()
-        .join('')
-    : reply
+  return UNORDERED.test(String(name)) ? withSortedElements(reply) : reply
 }
 
 describeComparison('commands on sets', (expectSame) => {
